@@ -1,0 +1,53 @@
+# Every target does its own set-up: a fresh machine needs Python >= 3.11 and make, nothing else.
+PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12 || \
+	{ command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3; })
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
+EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run up test check format bench schemas lock clean
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## create .venv with everything pinned in constraints.txt
+
+$(STAMP): constraints.txt pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"make: Python 3.11 or 3.12 is needed, {sys.executable} is {v[0]}.{v[1]}; set PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip uv
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -c constraints.txt --group dev $(EDITABLE)
+	@touch $@
+
+run: $(STAMP) ## one complete pass over the simulated market
+	@$(BIN)/cbi run $(ARGS)
+
+up: $(STAMP) ## the embedded stack, staying, with the page on 127.0.0.1:8050
+	@$(BIN)/cbi up $(ARGS)
+
+test: check ## lint, types, architecture and every test
+	@$(BIN)/pytest $(ARGS)
+
+check: $(STAMP) ## ruff, mypy and the import contracts
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo || $(BIN)/lint-imports
+
+format: $(STAMP) ## rewrite the code in the project's format
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+bench: $(STAMP) ## measured figures, as ratios in one run
+	@$(BIN)/pytest -m benchmark tests/benchmarks -s $(ARGS)
+
+schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
+	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas
+
+lock: $(STAMP) ## resolve constraints.txt anew from the pyproject files
+	@printf -- '-e %s\n' $(PROJECTS:/=) | $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header --no-annotate \
+		--python-version 3.11 --group dev $(LOCK_ARGS) - | grep -v '^-e' >constraints.new && mv constraints.new constraints.txt
+
+clean: ## remove the environment, caches and var/
+	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Contracts, pure time-series core, storage and runtime that every CBI service shares."""

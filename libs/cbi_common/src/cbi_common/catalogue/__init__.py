@@ -1,0 +1,1 @@
+"""The models as data: what is trained, where, and why."""

@@ -1,0 +1,1 @@
+"""Types, errors, identities and the clock; imports nothing of ours."""

@@ -1,0 +1,62 @@
+"""The one error tree; every message says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class CbiError(Exception):
+    """Base of every error that a person may read.
+
+    Parameters
+    ----------
+    what : str
+        What was wrong.
+    where : str, optional
+        Table, file, subject or service it was found in.
+    hint : str, optional
+        What to do about it.
+    """
+
+    exit_code = 5
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(self.line())
+
+    def line(self) -> str:
+        """Return the message on one line: ``where: what; hint``."""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return " ".join((f"{head}; {self.hint}" if self.hint else head).split())
+
+
+class UsageError(CbiError):
+    """The command, setting or argument is wrong (exit code 2)."""
+
+    exit_code = 2
+
+
+class DataError(CbiError):
+    """The data cannot carry a forecast (exit code 3); inside a service it becomes ``data.rejected``."""
+
+    exit_code = 3
+
+
+class IncompleteError(CbiError):
+    """A horizon has no forecast (exit code 4)."""
+
+    exit_code = 4
+
+
+class InfrastructureError(CbiError):
+    """The machine, the bus or the lake does not do its part (exit code 5)."""
+
+
+class ContractError(CbiError):
+    """A message breaks its schema: it is dead-lettered at once, a retry cannot help."""
+
+
+class TransientError(CbiError):
+    """Worth trying again later: the message goes back to the queue with a delay."""
+
+
+class JobError(CbiError):
+    """A child process failed or ran past its limit; the message holds the last line it said."""

@@ -1,0 +1,97 @@
+"""Events of the ingest context."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from cbi_common.events.base import Contract, EventData, LakeRef, MarketId, Sha256
+from cbi_common.events.manifest import Profile
+
+
+class Finding(Contract):
+    """One flaw that a named check found in a table."""
+
+    check: str
+    count: Annotated[int, Field(ge=0)]
+    detail: str
+
+
+class TableQuality(Contract):
+    """Verdict of the gate on one table."""
+
+    rows: int
+    verdict: Literal["ok", "repaired", "rejected", "unused"]
+    findings: tuple[Finding, ...] = ()
+
+
+class Dataset(Contract):
+    """An exported dataset: where it lies and what it holds."""
+
+    ref: LakeRef
+    sha256: Sha256
+    rows: int
+    columns: int
+    start: date
+    end: date
+    dropped_columns: dict[str, str] = {}
+    """Column name to the reason it was dropped."""
+
+
+class DataRequested(EventData):
+    """An export is asked for."""
+
+    subject: ClassVar[str] = "data.requested"
+
+    market: MarketId
+    as_of: date | None = None
+    """None: the last date of the market's price table."""
+    profile: Profile = "quick"
+    datasets: tuple[str, ...] = ()
+    reason: str = "by hand"
+
+
+class DataExported(EventData):
+    """Datasets are in the lake and good enough to train on.
+
+    Published by hand it needs only the market: ingest completes it with the latest export, every model is refitted at
+    its as_of, and the completed event (with a manifest) is the one that the other services act on.
+    """
+
+    subject: ClassVar[str] = "data.exported"
+
+    market: MarketId
+    as_of: date | None = None
+    profile: Profile | None = None
+    reason: str = "by hand"
+    run_id: str | None = None
+    manifest: LakeRef | None = None
+    warehouse: str | None = None
+    simulated: bool | None = None
+    datasets: dict[str, Dataset] = {}
+    quality: dict[str, TableQuality] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the export carries its manifest: only then do services act on it."""
+        return self.manifest is not None
+
+
+class DataRejected(EventData):
+    """The gate refused: nothing trains on this data."""
+
+    subject: ClassVar[str] = "data.rejected"
+
+    market: MarketId
+    as_of: date | None
+    profile: Profile
+    warehouse: str
+    simulated: bool
+    table: str
+    check: str
+    message: str
+    count: int
+    sample_rows: tuple[dict[str, Any], ...] = ()
+    quality: dict[str, TableQuality] = {}

@@ -1,0 +1,59 @@
+"""Events of the monitor context."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, ClassVar, Literal
+
+from cbi_common.core.horizon import Horizon
+from cbi_common.events.base import Contract, EventData, MarketId
+from cbi_common.events.training import Metrics
+
+
+class Slice(Contract):
+    """Scores of the served forecast on a part of the matured cutoffs."""
+
+    by: Literal["all", "regime", "era", "move"]
+    value: str
+    metrics: Metrics
+    coverage_90: float | None
+
+
+class ValidationCompleted(EventData):
+    """Matured forecasts against what happened.
+
+    ``source`` says what was scored: ``walk_forward`` are the forecasts as they would have been served at past cutoffs,
+    ``issued`` the forecasts that earlier runs really published.
+    """
+
+    subject: ClassVar[str] = "validation.completed"
+
+    market: MarketId
+    run_id: str
+    as_of: date
+    source: Literal["walk_forward", "issued"]
+    horizons: dict[Horizon, tuple[Slice, ...]]
+
+
+class DriftDetected(EventData):
+    """Something no longer is what it was."""
+
+    subject: ClassVar[str] = "drift.detected"
+
+    market: MarketId
+    kind: Literal["performance", "feature", "importance", "correlation", "regime"]
+    evidence: dict[str, Any]
+    action: Literal["retrain", "alert"]
+
+
+class AlertRaised(EventData):
+    """What a person must know."""
+
+    subject: ClassVar[str] = "alert.raised"
+
+    market: MarketId | None = None
+    severity: Literal["info", "warning", "critical"]
+    source: str
+    """Service and handler."""
+    what: str
+    hint: str = ""

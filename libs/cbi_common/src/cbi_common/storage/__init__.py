@@ -1,0 +1,1 @@
+"""Where bytes live: the lake, warehouses, experiment tracking."""
