@@ -136,6 +136,8 @@ def parse(payload: bytes, *, subject: str, stream: str, sequence: int, now: date
         raise ContractError(f"not JSON: {error}", where=subject, hint="publish a JSON object") from error
     if not isinstance(raw, dict):
         raise ContractError(f"a JSON {type(raw).__name__}, not an object", where=subject, hint='publish {"key": value}')
+    if "specversion" in raw and raw.get("type") != subject:
+        raise ContractError(f"type says {raw.get('type')!r}", where=subject, hint="publish it on its own subject")
     try:
         if "specversion" in raw:
             envelope = Envelope[cls].model_validate(raw)  # type: ignore[valid-type]
@@ -145,8 +147,6 @@ def parse(payload: bytes, *, subject: str, stream: str, sequence: int, now: date
             return Envelope.first(data, source="external", now=now, event_id=event_id)
     except ValidationError as error:
         raise ContractError(_explain(error), where=subject, hint="see `cbi publish --help` for its fields") from error
-    if envelope.type != subject:
-        raise ContractError(f"type says {envelope.type!r}", where=subject, hint="publish it on its own subject")
     return envelope
 
 

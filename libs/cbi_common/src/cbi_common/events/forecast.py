@@ -62,6 +62,8 @@ class ForecastReady(EventData):
     missing_members: tuple[str, ...] = ()
     served: LakeRef
     """Table of the forecasts as they were served at every cutoff (ensemble/domain/serve.py)."""
+    members: LakeRef
+    """JSON of what stands behind the live forecast: horizon to model id to weight, y_hat and artifact."""
     volatility: tuple[VolatilityScore, ...] = ()
 
 
