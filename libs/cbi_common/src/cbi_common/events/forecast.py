@@ -10,6 +10,7 @@ from pydantic import Field
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.regime import Regime
 from cbi_common.events.base import Contract, EventData, LakeRef, MarketId
+from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import Metrics
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -63,7 +64,7 @@ class ForecastReady(EventData):
     served: LakeRef
     """Table of the forecasts as they were served at every cutoff (ensemble/domain/serve.py)."""
     members: LakeRef
-    """JSON of what stands behind the live forecast: horizon to model id to weight, y_hat and artifact."""
+    """JSON of `LiveMembers`: what stands behind the live forecast."""
     volatility: tuple[VolatilityScore, ...] = ()
 
 
@@ -74,6 +75,27 @@ class VolatilityScore(Contract):
     horizon: Horizon
     qlike: float
     mae: float
+
+
+class LiveMember(Contract):
+    """A member of the ensemble at as_of; the log return is over the horizon."""
+
+    weight: Probability
+    y_hat: float | None
+    """None: the member has no forecast at as_of (and no weight)."""
+    family: str
+    learner: str
+    dataset: str
+    predictions: LakeRef
+    artifact: LakeRef | None
+    metrics: Metrics
+
+
+class LiveMembers(Contract):
+    """What stands behind a live forecast: explaining and judging need it, readers of the forecast do not."""
+
+    horizons: dict[Horizon, dict[str, LiveMember]]
+    regime: RegimeDetected
 
 
 ForecastReady.model_rebuild()

@@ -1,0 +1,133 @@
+"""Tables for people, as text: the only place where a fraction becomes a percentage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cbi_common.core.horizon import Horizon
+from cbi_common.reporting.report import ModelReport, Report
+
+UNKNOWN = "–"
+
+
+class Column(NamedTuple):
+    """Heading of a column; numbers stand to the right."""
+
+    name: str
+    number: bool = True
+
+
+class Table(NamedTuple):
+    """A table of text."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+def columns(*names: str) -> tuple[Column, ...]:
+    """Return columns from headings; one that begins with ``<`` holds text."""
+    return tuple(Column(name.removeprefix("<"), number=not name.startswith("<")) for name in names)
+
+
+def percent(value: float | None, *, signed: bool = False, digits: int = 1) -> str:
+    """Return a fraction as a percentage.
+
+    >>> percent(-0.0123, signed=True), percent(None)
+    ('-1.2 %', '–')
+    """
+    return UNKNOWN if value is None else f"{value * 100:{'+' if signed else ''}.{digits}f} %"
+
+
+def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
+    """Return a number with a fixed count of digits.
+
+    >>> number(49.125), number(0.25, signed=True)
+    ('49.12', '+0.25')
+    """
+    return UNKNOWN if value is None else f"{value:{'+' if signed else ''},.{digits}f}"
+
+
+def heading(report: Report) -> str:
+    """Return what every table of a run is headed with."""
+    mark = " · SIMULATED" if report.simulated else ""
+    as_of = report.as_of.isoformat() if report.as_of else "no date"
+    return f"{(report.market or '?').upper()} as of {as_of} · {report.profile} · run {report.run_id or UNKNOWN}{mark}"
+
+
+def forecast_table(report: Report) -> Table:
+    """Return one row per horizon: the forecast, its band, and what forecasts made like it were worth."""
+    lines = []
+    for horizon, forecast in report.forecasts.items():
+        ensemble = report.ensemble[horizon]
+        lines.append((
+            str(horizon), forecast.target_date.isoformat(), number(forecast.point),
+            f"{number(forecast.lower_90)} … {number(forecast.upper_90)}", number(forecast.current),
+            percent(forecast.point / forecast.current - 1, signed=True), forecast.signal,
+            percent(forecast.probability_up, digits=0), percent(ensemble.metrics.skill, signed=True),
+            number(ensemble.metrics.dm_p), number(ensemble.n_effective, 0), percent(ensemble.coverage_90, digits=0),
+            forecast.regime,
+        ))  # fmt: skip
+    missing = "".join(f"{horizon}: no forecast, {reason}. " for horizon, reason in report.missing.items())
+    notes = "".join(f"{horizon}: {e.note}. " for horizon, e in report.ensemble.items() if e.note)
+    return Table(
+        title=f"Forecast in ¢/lb · {heading(report)}",
+        columns=columns(
+            "<horizon", "<target date", "point", "90 % band", "current", "move", "<signal", "P(up)", "skill", "DM p",
+            "n eff", "coverage", "<regime",
+        ),
+        rows=tuple(lines),
+        note=f"{missing}{notes}skill: 1 − MAE / MAE of no-change on the same cutoffs; above 0 is better.",
+    )  # fmt: skip
+
+
+def ranking(report: Report, horizons: Iterable[Horizon] = tuple(Horizon)) -> Table:
+    """Return the skill of every model at every horizon, best mean first, no-change among them."""
+    chosen = list(horizons)
+    by_model: dict[str, dict[Horizon, ModelReport]] = {}
+    for model in report.models:
+        by_model.setdefault(model.model_id, {})[model.horizon] = model
+
+    def order(model_id: str) -> tuple[float, str]:
+        skills = [skill for h in chosen if (skill := _skill(by_model[model_id].get(h))) is not None]
+        return (-sum(skills) / len(skills) if skills else float("inf"), model_id)
+
+    ranked = sorted(by_model, key=order)
+    return Table(
+        title=f"Skill against no-change · {heading(report)}",
+        columns=columns("<model", *map(str, chosen), "fit CPU s"),
+        rows=tuple(
+            (m, *(_cell(by_model[m].get(h)) for h in chosen), _fit_seconds(by_model[m].values())) for m in ranked
+        ),
+        note=_yardstick(report, chosen),
+    )
+
+
+def _skill(model: ModelReport | None) -> float | None:
+    return model.metrics.skill if model and model.metrics else None
+
+
+def _cell(model: ModelReport | None) -> str:
+    if model is None:
+        return ""
+    return percent(_skill(model), signed=True) if model.metrics else model.status
+
+
+def _fit_seconds(models: Iterable[ModelReport]) -> str:
+    known = [model.fit_seconds for model in models if model.fit_seconds is not None]
+    return number(sum(known), 1) if known else UNKNOWN
+
+
+def _yardstick(report: Report, chosen: Sequence[Horizon]) -> str:
+    parts = []
+    for horizon in chosen:
+        known = [
+            m.metrics.no_change_mape
+            for m in report.models
+            if m.horizon == horizon and m.metrics and m.metrics.no_change_mape is not None
+        ]
+        if known:
+            parts.append(f"{horizon} {percent(known[0])}")
+    return f"MAPE of no-change: {', '.join(parts)}" if parts else ""

@@ -1,0 +1,255 @@
+"""A connection to the bus: what is published is acknowledged by its stream, or the caller hears that it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from faststream.nats import NatsBroker
+from faststream.security import SASLPlaintext
+from nats import errors as nats_errors
+from nats.aio.client import Client
+from nats.js import errors as js_errors
+from nats.js.api import Header
+from nats.js.client import JetStreamContext
+
+from cbi_common.core.errors import ContractError, InfrastructureError, TransientError, UsageError
+from cbi_common.events.base import Envelope
+from cbi_common.runtime import streams
+from cbi_common.runtime.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+# What passes when the server is back; everything else the server says is our mistake.
+_AWAY = (
+    nats_errors.TimeoutError,
+    nats_errors.NoRespondersError,
+    nats_errors.NoServersError,
+    nats_errors.ConnectionClosedError,
+    nats_errors.ConnectionDrainingError,
+    nats_errors.ConnectionReconnectingError,
+    nats_errors.OutboundBufferLimitError,
+    nats_errors.StaleConnectionError,
+    js_errors.NoStreamResponseError,
+    js_errors.ServiceUnavailableError,
+    js_errors.ServerError,
+)
+_ACK_TIMEOUT_S = 2.0
+_RECONNECT_WAIT_S = 0.25
+_LONGEST_PAUSE_S = 1.0
+
+
+@contextmanager
+def unavailable(where: str) -> Iterator[None]:
+    """Turn the client's errors into ours: `TransientError` while the bus is away, `InfrastructureError` otherwise."""
+    try:
+        yield
+    except _AWAY as error:
+        raise TransientError(f"the bus does not answer ({error})", where=where, hint="it is tried again") from error
+    except nats_errors.Error as error:
+        raise InfrastructureError(f"the bus refuses: {error}", where=where, hint="see the bus's log") from error
+
+
+class Bus:
+    """One connection, by the name that the server shows for it.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the server is.
+    name : str
+        Who connects.
+    patience_s : float
+        How long a publish waits for a server that is away.
+    """
+
+    def __init__(self, settings: Settings, name: str, *, patience_s: float = 30.0) -> None:
+        self.name = name
+        self._url = settings.nats_url
+        self._patience_s = patience_s
+        self._client: Client | None = None
+        self._last_error: BaseException | None = None
+        self._closing = False
+        self.lost = asyncio.Event()
+        """Set when the client has given up on the server, which then refused its credentials or broke the protocol."""
+        password = settings.nats_password.get_secret_value() if settings.nats_password else None
+        self.broker = NatsBroker(
+            self._url or (),
+            name=name,
+            security=SASLPlaintext(settings.nats_user, password) if settings.nats_user and password else None,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_RECONNECT_WAIT_S,  # type: ignore[arg-type]  # the client sleeps for any number
+            connect_timeout=2,
+            ping_interval=10,
+            max_outstanding_pings=2,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnect,
+            closed_cb=self._on_close,
+            graceful_timeout=5.0,
+            apply_types=False,
+            logger=logging.getLogger("cbi_faststream"),  # its own logger writes to stderr by itself
+            log_level=logging.DEBUG,
+        )
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server can be reached right now."""
+        return self._client is not None and self._client.is_connected
+
+    @property
+    def client(self) -> Client:
+        """The connected client.
+
+        Raises
+        ------
+        TransientError
+            Before `connect`.
+        """
+        if self._client is None:
+            raise TransientError("not connected to the bus", where=self.name, hint="it is tried again")
+        return self._client
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """JetStream calls of the connected client."""
+        return self.client.jetstream(timeout=_ACK_TIMEOUT_S)
+
+    async def connect(self, timeout_s: float | None = 10.0) -> None:
+        """Connect, and keep reconnecting from then on.
+
+        Parameters
+        ----------
+        timeout_s : float or None
+            How long the server may be away at first; None waits for ever.
+
+        Raises
+        ------
+        UsageError
+            When the settings name no server.
+        InfrastructureError
+            When no server answers in time or it refuses the credentials.
+        """
+        if self._url is None:
+            raise UsageError("no bus to connect to", where=self.name, hint="set CBI_NATS_URL")
+        try:
+            self._client = await asyncio.wait_for(self.broker.connect(), timeout_s)
+        except (TimeoutError, OSError, nats_errors.Error) as error:
+            reason = self._last_error or error
+            raise InfrastructureError(
+                f"cannot connect: {str(reason) or 'no answer'}",
+                where=f"bus {self._url}",
+                hint="is nats-server running there?",
+            ) from error
+
+    async def close(self) -> None:
+        """Stop the subscriptions and disconnect; what was sent is flushed if the server is there."""
+        self._closing = True
+        try:
+            await self.broker.stop()
+        except nats_errors.Error as error:
+            _log.debug("closed without a server: %s", error)
+            await self.client.close()
+        self._client = None
+
+    async def declare_streams(self) -> None:
+        """Create or update all streams and the state bucket.
+
+        Raises
+        ------
+        TransientError, InfrastructureError
+            When the server is away or refuses.
+        """
+        with unavailable("streams"):
+            await streams.declare(self.jetstream)
+
+    async def publish(self, envelope: Envelope[Any]) -> int:
+        """Publish an event and return its sequence in the stream; an event that is there already keeps its place.
+
+        Raises
+        ------
+        ContractError
+            When it is too large for the bus.
+        TransientError
+            When no server acknowledged it in time.
+        """
+        return await self.send(
+            envelope.subject,
+            envelope.to_json(),
+            message_id=envelope.id,
+            headers={"content-type": "application/cloudevents+json"},
+            correlation_id=envelope.correlationid,
+        )
+
+    async def send(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        message_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        correlation_id: str | None = None,
+    ) -> int:
+        """Publish raw bytes as `publish` does."""
+        stream = streams.stream_of(subject)
+        sent = {"content-type": "application/json", **(headers or {})}
+        if message_id is not None:
+            sent[Header.MSG_ID.value] = message_id
+        give_up = time.monotonic() + self._patience_s
+        pause = 0.05
+        while True:
+            try:
+                return await self._send_once(subject, payload, stream, sent, correlation_id)
+            except nats_errors.MaxPayloadError as error:
+                raise ContractError(
+                    f"{len(payload):,} bytes are too many for the bus",
+                    where=subject,
+                    hint="put it in the lake and send its key",
+                ) from error
+            except _AWAY as error:
+                if time.monotonic() + pause > give_up:
+                    raise TransientError(
+                        f"nobody acknowledged it for {self._patience_s:g} s ({error})",
+                        where=subject,
+                        hint="is the bus up?",
+                    ) from error
+            except nats_errors.Error as error:
+                raise InfrastructureError(
+                    f"the bus refuses it: {error}", where=subject, hint="see the bus's log"
+                ) from error
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    async def _send_once(
+        self, subject: str, payload: bytes, stream: str, headers: dict[str, str], correlation_id: str | None
+    ) -> int:
+        if not self.connected:
+            # The client would keep it and send it after we have given up on it.
+            raise nats_errors.ConnectionReconnectingError
+        ack = await self.broker.publish(
+            payload,
+            subject,
+            headers=dict(headers),
+            stream=stream,
+            timeout=_ACK_TIMEOUT_S,
+            correlation_id=correlation_id,
+        )
+        if ack.stream != stream:
+            raise InfrastructureError(f"stream {ack.stream} took it", where=subject, hint=f"it belongs to {stream}")
+        return ack.seq
+
+    async def _on_error(self, error: Exception) -> None:
+        self._last_error = error
+        _log.debug("bus: %s", error, extra={"connection": self.name})
+
+    async def _on_close(self) -> None:
+        if not self._closing:
+            self.lost.set()
+
+    async def _on_disconnect(self) -> None:
+        if self._closing:
+            return
+        _log.warning("connection to the bus lost, reconnecting", extra={"connection": self.name})

@@ -1,0 +1,1 @@
+"""The library's own commands; each module imports click only, and the rest when it is called."""

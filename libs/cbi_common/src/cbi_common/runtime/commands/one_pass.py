@@ -1,0 +1,135 @@
+"""One pass over the embedded stack: ask for data, watch the events, stop when everything has been said."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from cbi_common.core.clock import system_clock
+from cbi_common.core.errors import InfrastructureError, TransientError, UsageError
+from cbi_common.events.base import Envelope
+from cbi_common.events.data import DataRequested
+from cbi_common.reporting.projection import Run, Runs
+from cbi_common.reporting.report import Measured
+from cbi_common.runtime.commands.progress import Progress, progress
+from cbi_common.runtime.embedded import Stack
+from cbi_common.runtime.journal import Journal
+from cbi_common.runtime.settings import Settings
+from cbi_common.runtime.streams import DEAD
+
+_DEAD_LETTERS_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What ``cbi run`` was asked for."""
+
+    settings: Settings
+    profile: str
+    as_of: date | None
+
+    def event(self) -> Envelope[Any]:
+        """Return the event that starts the pass.
+
+        Raises
+        ------
+        UsageError
+            When the warehouse is a folder that does not exist.
+        """
+        warehouse = self.settings.warehouse
+        if "://" not in warehouse and not warehouse.startswith("simulated") and not Path(warehouse).is_dir():
+            raise UsageError(
+                "no such folder",
+                where=f"warehouse {warehouse}",
+                hint="give simulated, a folder of DATASET.TABLE.parquet files, or bigquery://PROJECT",
+            )
+        data = DataRequested.model_validate(
+            {"market": self.settings.market, "as_of": self.as_of, "profile": self.profile, "reason": "cbi run"}
+        )
+        return Envelope.first(data, source="cli", now=system_clock(), event_id=str(uuid4()))
+
+
+async def make_pass(request: Request) -> tuple[Run, Measured]:
+    """Start the stack, make the pass, stop the stack.
+
+    Returns
+    -------
+    Run
+        The events of the pass, complete or rejected.
+    Measured
+        Its time and memory, start and stop of the stack included.
+
+    Raises
+    ------
+    InfrastructureError
+        When something broke that no retry mends.
+    """
+    started = time.monotonic()
+    event = request.event()
+    stack = Stack(request.settings)
+    with progress(request.settings) as shown:
+        async with stack:
+            shown.started(stack.started_s, len(stack.services))
+            run = await _until_finished(Journal(stack.bus), stack, event, shown)
+    return run, Measured(
+        wall_s=time.monotonic() - started, cores=request.settings.worker_slots, peak_rss_mb=stack.peak_mb
+    )
+
+
+async def _until_finished(journal: Journal, stack: Stack, event: Envelope[Any], shown: Progress) -> Run:
+    after, buried = await journal.position(), await journal.position(stream=DEAD)
+    await stack.bus.publish(event)
+    return await _first(_follow(journal, event.id, after, shown), _dead_letter(journal, event.id, buried))
+
+
+async def _first(result: Coroutine[Any, Any, Run], failure: Coroutine[Any, Any, NoReturn]) -> Run:
+    """Return the result, or raise what the watchman found."""
+    tasks = [asyncio.create_task(result), asyncio.create_task(failure)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(iter(done)).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _follow(journal: Journal, correlation_id: str, after: int, shown: Progress) -> Run:
+    runs = Runs()
+    async for event in journal.follow(after=after):
+        if event.correlationid != correlation_id:
+            continue
+        runs.apply(event)
+        run = runs.get(correlation_id)
+        assert run is not None
+        shown.update(run, event)
+        if run.critical is not None:
+            raise InfrastructureError(run.critical.what, where=run.critical.source, hint=run.critical.hint)
+        if run.complete or run.rejected is not None:
+            return run
+    raise AssertionError("following a stream has no end")
+
+
+async def _dead_letter(journal: Journal, correlation_id: str, buried: int) -> NoReturn:
+    """Raise when a message of this run is given up without an alert: a broken contract, or a handler that kills."""
+    while True:
+        await asyncio.sleep(_DEAD_LETTERS_EVERY_S)
+        try:
+            newest = await journal.position(stream=DEAD)
+            letters = await journal.dead_letters() if newest > buried else []
+        except TransientError:  # the bus is away; the services wait for it too
+            continue
+        for letter in letters:
+            if letter.number > buried and letter.correlationid == correlation_id:
+                raise InfrastructureError(
+                    f"{letter.subject} was given up: {letter.reason}",
+                    where=letter.consumer,
+                    hint=f"`cbi dead show {letter.number}` has the message, `cbi dead replay {letter.number}` sends it again",
+                )
+        buried = newest

@@ -1,0 +1,73 @@
+"""Services in this process: built on one kit, started together, stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from cbi_common.core.clock import system_clock
+from cbi_common.runtime.bus import Bus
+from cbi_common.runtime.ops import ops_app
+from cbi_common.runtime.service import Build, Kit, Service
+from cbi_common.runtime.serving import HttpServer
+from cbi_common.runtime.settings import Settings
+from cbi_common.runtime.state import State
+from cbi_common.runtime.undelivered import Undelivered
+from cbi_common.runtime.workers import Workers
+from cbi_common.storage.lake import Lake
+
+
+class Host:
+    """Services and the HTTP that belongs to them.
+
+    Parameters
+    ----------
+    settings : Settings
+        Connected settings.
+    bus : Bus
+        Connection that the shared state goes over.
+    builds : iterable of Build
+        What builds the services, from `discover`.
+    """
+
+    def __init__(self, settings: Settings, bus: Bus, builds: Iterable[Build]) -> None:
+        kit = Kit(
+            settings=settings,
+            lake=Lake(settings.lake),
+            workers=Workers(settings.worker_slots, settings.job_cpu_limit_s),
+            state=State(bus),
+            clock=system_clock,
+        )
+        self.services: list[Service] = [build(kit) for build in builds]
+        self._undelivered = Undelivered(bus, kit.clock)
+        self._servers: list[HttpServer] = []
+        if settings.ops_port is not None:
+            self._servers.append(HttpServer(ops_app(self.ready), "127.0.0.1", settings.ops_port, "CBI_OPS_PORT"))
+        for service in self.services:
+            if service.asgi is not None and settings.dashboard_port is not None:
+                self._servers.append(
+                    HttpServer(service.asgi, settings.dashboard_host, settings.dashboard_port, "CBI_DASHBOARD_PORT")
+                )
+
+    def ready(self) -> dict[str, bool]:
+        """Return for each service whether it is connected and takes messages."""
+        return {service.name: service.ready for service in self.services}
+
+    async def start(self) -> None:
+        """Open the ports, connect, and take messages; what was started is stopped again when a part cannot start."""
+        try:
+            for server in self._servers:
+                await server.start()
+            await asyncio.gather(*(service.bus.connect() for service in self.services))
+            await self._undelivered.start()
+            await asyncio.gather(*(service.start() for service in self.services))
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Hand back what is in work, then disconnect and close the ports."""
+        await asyncio.gather(*(service.stop() for service in self.services))
+        await self._undelivered.stop()
+        for server in self._servers:
+            await server.stop()

@@ -1,0 +1,103 @@
+"""Settings of a process, read from the environment once."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlparse
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cbi_common.core.errors import UsageError
+
+_PREFIX = "CBI_"
+
+
+class Settings(BaseSettings):
+    """Frozen settings; a field is the environment variable ``CBI_<FIELD>``, an unknown ``CBI_`` variable is refused.
+
+    Use `load` where a person reads the errors.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    warehouse: str = "simulated"
+    """``simulated``, a folder of Parquet tables, or ``bigquery://PROJECT``."""
+    lake: str = "var/lake"
+    """A folder or any fsspec URL."""
+    market: str = "zl"
+    nats_url: str | None = None
+    """Bus to connect to; None starts one inside the process."""
+    nats_user: str | None = None
+    nats_password: SecretStr | None = None
+    cores: int | None = Field(default=None, ge=1)
+    """Child processes that work at a time; None takes what the machine gives this process."""
+    ack_wait_s: float = Field(default=15, gt=0)
+    """How long the bus waits for a sign of life before it delivers a message again."""
+    job_cpu_limit_s: float = Field(default=900, gt=0)
+    ops_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of /metrics and /health on the loopback interface; None serves none."""
+    dashboard_port: int | None = Field(default=None, ge=0, le=65535)
+    dashboard_host: str = "127.0.0.1"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "console"
+    tracking: str | None = None
+    """MLflow tracking URI; None keeps a SQLite file beside the lake."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_variables(cls, values: Any) -> Any:
+        known = {_PREFIX + name.upper() for name in cls.model_fields}
+        for name in sorted(os.environ):
+            if name.upper().startswith(_PREFIX) and name.upper() not in known:
+                close = difflib.get_close_matches(name.upper(), sorted(known), n=1)
+                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+                raise UsageError("no such setting", where=f"environment variable {name}", hint=hint)
+        return values
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Read the environment; arguments that are not None go before it.
+
+        Raises
+        ------
+        UsageError
+            For an unknown variable or a value that does not fit.
+        """
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise UsageError(
+                first["msg"], where=f"setting {name}", hint=f"correct it or unset {_PREFIX}{name.upper()}"
+            ) from None
+
+    @property
+    def worker_slots(self) -> int:
+        """Child processes that may work at a time."""
+        if self.cores is not None:
+            return self.cores
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+
+    @property
+    def stack_dir(self) -> Path:
+        """Folder of what belongs to the running stack and not to the lake: bus store, lock, tracking database."""
+        parsed = urlparse(self.lake)
+        if parsed.scheme in ("", "file"):
+            return Path(parsed.path) / ".stack"
+        return Path("var/stack")
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow tracking URI."""
+        return self.tracking or f"sqlite:///{(self.stack_dir / 'mlflow.db').absolute()}"
+
+    def with_bus(self, url: str, user: str, password: str) -> Settings:
+        """Return these settings, connected to a bus."""
+        return self.model_copy(update={"nats_url": url, "nats_user": user, "nats_password": SecretStr(password)})

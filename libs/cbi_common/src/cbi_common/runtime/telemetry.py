@@ -1,0 +1,96 @@
+"""What the runtime tells: structured logs that carry the event and the run, and metrics for Prometheus."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from cbi_common.runtime.settings import Settings
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+
+_MINUTES_LONG = (0.01, 0.05, 0.25, 1, 5, 15, 30, 60, 120, 300, 600, 1200, 3600)
+
+HANDLED = Counter(
+    "cbi_messages_handled", "Messages by how they ended", ("service", "subject", "outcome"), registry=REGISTRY
+)
+REDELIVERED = Counter(
+    "cbi_messages_redelivered", "Deliveries after the first", ("service", "subject"), registry=REGISTRY
+)
+DEAD = Counter("cbi_dead_letters", "Messages given up", ("service", "subject"), registry=REGISTRY)
+PUBLISHED = Counter(
+    "cbi_events_published", "Events acknowledged by their stream", ("service", "subject"), registry=REGISTRY
+)
+HANDLING_SECONDS = Histogram(
+    "cbi_handler_seconds", "Seconds in a handler", ("service", "handler"), buckets=_MINUTES_LONG, registry=REGISTRY
+)
+JOB_CPU_SECONDS = Histogram(
+    "cbi_job_cpu_seconds", "CPU seconds of a child process", ("entry",), buckets=_MINUTES_LONG, registry=REGISTRY
+)
+JOB_PEAK_MEGABYTES = Histogram(
+    "cbi_job_peak_megabytes",
+    "Peak resident memory of a child process in MiB",
+    ("entry",),
+    buckets=(100, 200, 400, 800, 1600, 3200, 6400),
+    registry=REGISTRY,
+)
+
+_context: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039  # never mutated, only replaced
+_NOISY = ("cbi_faststream", "nats", "uvicorn", "asyncio", "fsspec", "filelock", "httpx", "urllib3", "mlflow", "alembic")
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def bind(**fields: str | None) -> None:
+    """Add fields to every later log line of this task and of the tasks it starts; None adds nothing."""
+    _context.set({**_context.get(), **{key: value for key, value in fields.items() if value is not None}})
+
+
+class _Formatter(logging.Formatter):
+    """Renders a record with its context, with secrets taken out of the finished line."""
+
+    def __init__(self, *, as_json: bool, secrets: tuple[str, ...]) -> None:
+        super().__init__()
+        self._as_json = as_json
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info:
+            extra["traceback"] = self.formatException(record.exc_info)
+        line = self._render(record, {**_context.get(), **extra})
+        for secret in self._secrets:
+            line = line.replace(secret, "***")
+        return line
+
+    def _render(self, record: logging.LogRecord, fields: dict[str, Any]) -> str:
+        now = datetime.fromtimestamp(record.created, UTC)
+        message = record.getMessage()
+        if self._as_json:
+            base = {"time": now.isoformat(timespec="milliseconds"), "level": record.levelname, "logger": record.name}
+            return json.dumps({**base, "message": message, **fields}, default=str)
+        trace = fields.pop("traceback", None)
+        tail = "".join(f" {key}={value}" for key, value in fields.items())
+        return f"{now:%H:%M:%S} {record.levelname.lower():7} {message}{tail}" + (f"\n{trace}" if trace else "")
+
+
+def configure(settings: Settings) -> None:
+    """Send the logs of this process to stderr in the settings' format and level."""
+    password = settings.nats_password
+    secrets = (password.get_secret_value(),) if password is not None and password.get_secret_value() else ()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(as_json=settings.log_format == "json", secrets=secrets))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

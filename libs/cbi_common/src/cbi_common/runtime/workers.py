@@ -1,0 +1,182 @@
+"""Heavy work in child processes: one spawned Python per job, its limits, its death, its result."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from asyncio.subprocess import STDOUT, Process, create_subprocess_exec
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import IO, Any
+
+from cbi_common.core import errors
+from cbi_common.core.errors import CbiError, InfrastructureError, JobError
+from cbi_common.runtime import telemetry
+
+_log = logging.getLogger(__name__)
+
+# One thread per job: parallelism is across jobs, and a sum over several threads differs from run to run.
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "ARROW_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+_ENVIRONMENT = {**dict.fromkeys(_THREADS, "1"), "PYTHONHASHSEED": "0", "TF_CPP_MIN_LOG_LEVEL": "2"}
+_ATTEMPTS = 3
+_WALL_PER_CPU = 10
+_TAIL_BYTES = 20_000
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job returned and what it cost: CPU and wall seconds, peak resident memory in MiB."""
+
+    value: dict[str, Any]
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+
+
+class Workers:
+    """Runs jobs, at most ``slots`` at a time; a cancelled job's process group is killed.
+
+    Parameters
+    ----------
+    slots : int
+        Children that work at a time.
+    cpu_limit_s : float
+        CPU seconds that a job may use unless its call says otherwise; ten times as long is the limit on the clock.
+    """
+
+    def __init__(self, slots: int, cpu_limit_s: float) -> None:
+        self.slots = slots
+        self._cpu_limit_s = cpu_limit_s
+        self._free = asyncio.Semaphore(slots)
+
+    async def run(
+        self, entry: str, argument: dict[str, Any], *, cpu_limit_s: float | None = None, label: str = ""
+    ) -> JobResult:
+        """Run ``entry`` with ``argument`` in a child process.
+
+        A child that something kills (the kernel when memory is short, a person) is started again, three times in all.
+
+        Parameters
+        ----------
+        entry : str
+            ``package.module:function``; the function takes and returns a JSON object.
+        argument : dict
+            What it is called with.
+        cpu_limit_s : float, optional
+            CPU seconds it may use.
+        label : str
+            What the log and the process list call it.
+
+        Raises
+        ------
+        CbiError
+            The child's own error, of its own class.
+        JobError
+            Any other exception of the child; or it ran past its limit, or was killed three times.
+        """
+        limit = cpu_limit_s if cpu_limit_s is not None else self._cpu_limit_s
+        name = label or entry
+        order = json.dumps({"entry": entry, "argument": argument, "cpu_limit_s": limit}).encode()
+        async with self._free:
+            for attempt in range(1, _ATTEMPTS + 1):
+                result = await _attempt(order, limit, name)
+                if result is not None:
+                    telemetry.JOB_CPU_SECONDS.labels(entry).observe(result.cpu_s)
+                    telemetry.JOB_PEAK_MEGABYTES.labels(entry).observe(result.peak_mb)
+                    return result
+                _log.warning("a job was killed from outside", extra={"job": name, "attempt": attempt})
+        raise JobError(f"was killed {_ATTEMPTS} times", where=name, hint="is memory short? use fewer cores")
+
+
+async def _attempt(order: bytes, cpu_limit_s: float, name: str) -> JobResult | None:
+    """Run one child; None when something killed it."""
+    started = time.monotonic()
+    with ExitStack() as files:
+        try:
+            ordered, answered, spoken = (files.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+            ordered.write(order)
+            ordered.seek(0)
+            lifeline_end, lifeline = os.pipe()
+            files.callback(os.close, lifeline)
+            files.callback(os.close, lifeline_end)
+            process = await create_subprocess_exec(
+                *(sys.executable, "-m", "cbi_common.runtime.child"),
+                *(str(ordered.fileno()), str(answered.fileno()), name),
+                stdin=lifeline_end,
+                stdout=spoken,
+                stderr=STDOUT,
+                env={**os.environ, **_ENVIRONMENT},
+                pass_fds=(ordered.fileno(), answered.fileno()),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise InfrastructureError(f"cannot start a child process: {error}", where=name) from error
+        status = await _end_of(process, _WALL_PER_CPU * cpu_limit_s, name)
+        said = _tail(spoken)
+        if said:
+            _log.debug("a job said: %s", said, extra={"job": name})
+        answer = _read(answered)
+    if answer:
+        return _result(json.loads(answer), name, time.monotonic() - started)
+    if status == -signal.SIGXCPU:
+        raise JobError(f"ran past its limit of {cpu_limit_s:g} CPU seconds", where=name)
+    if status < 0:
+        return None
+    raise JobError(f"ended with status {status}: {said.splitlines()[-1] if said else 'it said nothing'}", where=name)
+
+
+async def _end_of(process: Process, limit_s: float, name: str) -> int:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await process.wait()
+    except TimeoutError as error:
+        raise JobError(
+            f"did not end in {limit_s:g} s", where=name, hint="it hangs, or the machine is overloaded"
+        ) from error
+    finally:
+        # The group, not the process: a library may have started children of its own.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.shield(process.wait())
+
+
+def _read(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _tail(file: IO[bytes]) -> str:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL_BYTES))
+    return file.read().decode(errors="replace").strip()
+
+
+def _result(answer: dict[str, Any], name: str, wall_s: float) -> JobResult:
+    error = answer.get("error")
+    if error is None:
+        return JobResult(answer["value"], answer["cpu_s"], wall_s, answer["peak_mb"])
+    if error["kind"] is None:
+        _log.error("a job failed", extra={"job": name, "traceback": answer["traceback"]})
+        raise JobError(error["what"], where=name)
+    raise _error_class(error["kind"])(error["what"], where=error["where"], hint=error["hint"])
+
+
+def _error_class(name: str) -> type[CbiError]:
+    found = getattr(errors, name, JobError)
+    return found if isinstance(found, type) and issubclass(found, CbiError) else JobError

@@ -1,0 +1,169 @@
+"""Where the tables come from: a folder of Parquet files, BigQuery, or the simulated market; all give Arrow."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cbi_common.core.errors import DataError, UsageError
+
+TABLE_NAME = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
+_SEED = 7
+
+
+class Warehouse(Protocol):
+    """Tables by the name ``DATASET.TABLE``.
+
+    Every method raises `DataError` for a table that does not exist or cannot be read.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, as `open_warehouse` takes it."""
+
+    @property
+    def label(self) -> str:
+        """What events and pages call it; holds no path."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the market is made up: everything made from it is marked."""
+
+    def tables(self) -> tuple[str, ...]:
+        """Return the names of all tables."""
+
+    def schema(self, table: str) -> pa.Schema:
+        """Return names and types of the columns."""
+
+    def rows(self, table: str) -> int:
+        """Return the number of rows without reading them."""
+
+    def read(self, table: str, columns: tuple[str, ...] | None = None) -> pa.Table:
+        """Return a table, or the named columns of it, without schema metadata."""
+
+    def fingerprint(self, table: str) -> str:
+        """Return a SHA-256 that changes when the content of the table does."""
+
+
+class FolderWarehouse:
+    """A folder of ``DATASET.TABLE.parquet`` files.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    UsageError
+        When the folder does not exist or holds no such file.
+    """
+
+    simulated = False
+
+    def __init__(self, folder: Path) -> None:
+        self.url, self.label = str(folder), folder.resolve().name
+        where = f"warehouse {folder}"
+        if not folder.is_dir():
+            raise UsageError("no such folder", where=where, hint="give a folder of DATASET.TABLE.parquet files")
+        self._files = {f.stem: f for f in sorted(folder.glob("*.parquet")) if TABLE_NAME.fullmatch(f.stem)}
+        if not self._files:
+            raise UsageError("no tables in the folder", where=where, hint="put DATASET.TABLE.parquet files there")
+
+    def tables(self) -> tuple[str, ...]:
+        """Return the names of all tables."""
+        return tuple(self._files)
+
+    def schema(self, table: str) -> pa.Schema:
+        """Return names and types of the columns."""
+        return self._open(table).schema_arrow.remove_metadata()
+
+    def rows(self, table: str) -> int:
+        """Return the number of rows, read from the file's footer."""
+        rows: int = self._open(table).metadata.num_rows
+        return rows
+
+    def read(self, table: str, columns: tuple[str, ...] | None = None) -> pa.Table:
+        """Return a table, or the named columns of it.
+
+        Schema metadata is left out: pandas' part of it names types such as ``dbdate`` that pandas itself refuses.
+        """
+        file = self._open(table)
+        require_columns(table, file.schema_arrow, columns or ())
+        try:
+            return file.read(columns=None if columns is None else list(columns)).replace_schema_metadata(None)
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(table, error) from error
+
+    def fingerprint(self, table: str) -> str:
+        """Return the SHA-256 of the file."""
+        with self._path(table).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _open(self, table: str) -> pq.ParquetFile:
+        path = self._path(table)
+        try:
+            return pq.ParquetFile(path)
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(table, error) from error
+
+    def _path(self, table: str) -> Path:
+        # Names are looked up in the listing and never joined to a path: no name can lead out of the folder.
+        found = self._files.get(table)
+        if found is None:
+            raise DataError("no such table", where=table[:100], hint=f"`cbi quality` lists those of {self.label}")
+        return found
+
+
+def require_columns(table: str, schema: pa.Schema, columns: tuple[str, ...]) -> None:
+    """Refuse columns that ``table`` does not have.
+
+    Raises
+    ------
+    DataError
+        Naming the table, the missing columns and those it has.
+    """
+    missing = [column for column in columns if column not in schema.names]
+    if missing:
+        names = ", ".join(schema.names[:20]) + (" …" if len(schema.names) > 20 else "")
+        raise DataError(f"no column {', '.join(map(repr, missing))}", where=table, hint=f"it has {names}")
+
+
+def open_warehouse(url: str, seed: int = _SEED) -> Warehouse:
+    """Open ``simulated[?sessions=…&seed=…]``, ``bigquery://PROJECT``, or a folder.
+
+    Parameters
+    ----------
+    url : str
+    seed : int
+        Seed of the simulated market unless the URL names one.
+
+    Raises
+    ------
+    UsageError
+        When there is no such warehouse.
+    InfrastructureError
+        When BigQuery cannot be reached or has no credentials.
+    """
+    if url.split("?", 1)[0] == "simulated":
+        from cbi_common.storage.simulated import SimulatedWarehouse
+
+        return SimulatedWarehouse(url, seed)
+    if url.startswith("bigquery://"):
+        from cbi_common.storage.warehouse_bigquery import BigQueryWarehouse
+
+        return BigQueryWarehouse(url)
+    if "://" in url:
+        raise UsageError("no such kind of warehouse", where=url, hint="use simulated, a folder, or bigquery://PROJECT")
+    return FolderWarehouse(Path(url))
+
+
+def _unreadable(table: str, error: Exception) -> DataError:
+    reason = str(error).split("\n", 1)[0][:160]
+    return DataError(
+        f"cannot be read: {reason}", where=table, hint="the file is truncated or no Parquet: copy it again"
+    )

@@ -1,0 +1,127 @@
+"""The poisoning proof: what a run says about the past must not change when its future does (DOMAIN section 6).
+
+``python -m cbi_common.testing.poisoning JSON`` runs the pipeline once, in this fresh process, on an empty lake, and
+writes every table that decides a forecast. `first_leak` compares two such runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cbi_common.core.errors import InfrastructureError
+from cbi_common.events.base import LakeRef
+from cbi_common.events.data import DataExported, DataRejected, DataRequested
+from cbi_common.events.forecast import ForecastReady
+from cbi_common.events.manifest import Profile, RunManifest
+from cbi_common.events.regime import RegimeDetected
+from cbi_common.events.training import ModelFailed, ModelTrained
+from cbi_common.storage.tables import get_table
+from cbi_common.testing.loopback import Loopback
+from cbi_common.timeseries.leakage import first_difference
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One run: the warehouse and date it sees, the folder it may use, and the leak to plant in it."""
+
+    warehouse: str
+    home: str
+    as_of: str
+    profile: Profile = "smoke"
+    leak: str | None = None
+    """``module:function``, called before the pipeline starts."""
+
+
+def run_in_fresh_process(one: Pass) -> Path:
+    """Run the pipeline in a new process and return the folder of its tables.
+
+    Raises
+    ------
+    InfrastructureError
+        When the run did not end with a forecast.
+    """
+    command = [sys.executable, "-m", "cbi_common.testing.poisoning", json.dumps(asdict(one))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise InfrastructureError((done.stderr.strip().splitlines() or ["no output"])[-1], where=one.home)
+    return Path(one.home) / "tables"
+
+
+def first_leak(before: Path, after: Path, until: int) -> str | None:
+    """Return the first value up to session ``until`` that differs between two runs, or None.
+
+    Outcomes that lie after ``until`` are the future itself and may differ.
+
+    Raises
+    ------
+    InfrastructureError
+        When the runs did not write the same tables: then nothing has been compared.
+    """
+    names = sorted(path.name for path in before.glob("*.parquet"))
+    if not names or names != sorted(path.name for path in after.glob("*.parquet")):
+        raise InfrastructureError("the two runs wrote different tables", where=str(after))
+    for name in names:
+        old, new = (_hide_future(pq.read_table(folder / name), until) for folder in (before, after))
+        if found := first_difference(old, new, until):
+            return f"{name}: {found}"
+    return None
+
+
+def _hide_future(table: pa.Table, until: int) -> pa.Table:
+    if "target_session" not in table.column_names:
+        return table
+    matured = pc.less_equal(table["target_session"], pa.scalar(until))
+    for index, name in enumerate(table.column_names):
+        if name == "y":
+            table = table.set_column(index, name, pc.if_else(matured, table[name], None))
+    return table
+
+
+async def _run(one: Pass) -> None:
+    loopback = Loopback(Path(one.home), warehouse=one.warehouse)
+    request = DataRequested(market="zl", as_of=date.fromisoformat(one.as_of), profile=one.profile)
+    await loopback.publish(request)
+    if rejected := loopback.of(DataRejected):
+        raise InfrastructureError(rejected[0].message, where="data.rejected")
+    if failed := loopback.of(ModelFailed):
+        raise InfrastructureError(failed[0].error, where=f"model.failed {failed[0].model_id}")
+    (exported,) = loopback.of(DataExported)
+    (forecast,) = loopback.of(ForecastReady)
+    (regime,) = loopback.of(RegimeDetected)
+    refs: dict[str, LakeRef] = {f"dataset-{name}": data.ref for name, data in exported.datasets.items()}
+    refs |= {f"model-{m.model_id}-{m.horizon}": m.predictions for m in loopback.of(ModelTrained)}
+    refs |= {"served": forecast.served, "regime": regime.history}
+    folder = Path(one.home) / "tables"
+    folder.mkdir()
+    for name, ref in refs.items():
+        pq.write_table(get_table(loopback.kit.lake, ref), folder / f"{name}.parquet")
+    manifest = RunManifest.model_validate(loopback.kit.lake.get_json(exported.manifest))
+    refits = [
+        {"session": r.session, "models": ",".join(r.model_ids), "dropped": ",".join(r.dropped_columns)}
+        for r in manifest.refits
+    ]
+    pq.write_table(pa.Table.from_pylist(refits), folder / "refits.parquet")
+
+
+def main() -> None:
+    """Run one pass as told by the JSON argument."""
+    one = Pass(**json.loads(sys.argv[1]))
+    if one.leak:
+        module, _, name = one.leak.partition(":")
+        getattr(importlib.import_module(module), name)()
+    asyncio.run(_run(one))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Walk-forward training: what both trainers share, whatever they fit."""

@@ -1,0 +1,143 @@
+"""What a trainer's child process does: one job, from keys to keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from cbi_common.catalogue.spec import ModelSpec, load_catalogue
+from cbi_common.core.errors import DataError, JobError
+from cbi_common.core.horizon import Horizon
+from cbi_common.core.identity import digest
+from cbi_common.events.base import LakeRef
+from cbi_common.events.manifest import RunManifest
+from cbi_common.events.training import Job, Metrics, ModelTrained
+from cbi_common.markets.spec import load_market
+from cbi_common.storage.lake import Lake
+from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.eras import Days, era_weights
+from cbi_common.timeseries.losses import naive_mae
+from cbi_common.timeseries.scoring import score
+from cbi_common.training.datasets import load_dataset
+from cbi_common.training.environment import Environment
+from cbi_common.training.fold_cache import FoldCache
+from cbi_common.training.learner import Learner
+from cbi_common.training.predictions import Predictions
+from cbi_common.training.walk_forward import Recipe, Walk, walk_forward
+
+
+def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment: Environment) -> list[ModelTrained]:
+    """Walk one model forward and store its predictions.
+
+    Parameters
+    ----------
+    arg : {"lake": URL, "manifest": LakeRef as JSON, "job": Job as JSON, "key": lake key of the job's result}
+    learners : what this trainer can fit
+    environment : where it fits
+
+    Returns
+    -------
+    list of ModelTrained
+        One per horizon, without the peak memory, which only the parent can measure. The CPU seconds of a fit that
+        serves several horizons are shared out equally.
+
+    Raises
+    ------
+    DataError
+        When the manifest lacks the dataset or the data cannot carry a fit.
+    JobError
+        When a fit fails.
+    """
+    lake = Lake(arg["lake"])
+    manifest = RunManifest.model_validate(lake.get_json(LakeRef.model_validate(arg["manifest"])))
+    job = Job.model_validate(arg["job"])
+    spec = load_catalogue().model(job.model_id)
+    if spec.dataset not in manifest.datasets:
+        raise DataError(f"the export has no dataset {spec.dataset!r}", where=job.model_id, hint="export it")
+    dataset = load_dataset(lake, manifest.datasets[spec.dataset]).until(manifest.as_of_session)
+    recipe = Recipe(
+        learner=_learner(learners, spec),
+        horizons=job.horizons,
+        params=spec.params,
+        seed=spec.seed,
+        weigh=partial(_weigh, market=manifest.market, spec=spec),
+        environment=environment.identity(),
+    )
+    cutoffs = sorted({session for horizon in job.horizons for session in manifest.cutoffs(horizon)})
+    walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake))
+    told = []
+    for column, horizon in enumerate(job.horizons):
+        predictions = _predictions(dataset, walk, column, spec.id, horizon, manifest.cutoffs(horizon))
+        told.append(
+            ModelTrained(
+                market=manifest.market,
+                run_id=manifest.run_id,
+                model_id=spec.id,
+                family=spec.family,
+                horizon=horizon,
+                device=environment.device,
+                dataset=spec.dataset,
+                status="cached" if walk.cached_folds == walk.refits else "trained",
+                predictions=predictions.put(lake, f"predictions/{digest(arg['key'], horizon)}"),
+                artifact=walk.latest,
+                n_cutoffs=len(predictions.sessions),
+                refits=walk.refits,
+                cached_folds=walk.cached_folds,
+                fit_seconds=walk.fit_seconds / len(job.horizons),
+                peak_mb=None,
+                metrics=_metrics(dataset, predictions, manifest),
+            )
+        )
+    return told
+
+
+def _learner(learners: Sequence[Learner[Any]], spec: ModelSpec) -> Learner[Any]:
+    for learner in learners:
+        if learner.name == spec.learner:
+            return learner
+    raise JobError(f"no learner {spec.learner!r} on this device", where=spec.id, hint="correct the catalogue")
+
+
+def _weigh(dates: Days, *, market: str, spec: ModelSpec) -> Floats:
+    eras = () if spec.weights == "uniform" else load_market(market).eras
+    return era_weights(dates, eras, spec.weights)
+
+
+def _predictions(
+    dataset: Dataset, walk: Walk, column: int, model_id: str, horizon: Horizon, cutoffs: Sequence[int]
+) -> Predictions:
+    own = np.isin(walk.sessions, cutoffs)
+    rows = np.searchsorted(dataset.sessions, walk.sessions[own])
+    if not own.any():
+        raise DataError(f"no cutoff at {horizon} is served", where=model_id, hint="the history is too short")
+    return Predictions(
+        model_id=model_id,
+        horizon=horizon,
+        cutoffs=dataset.dates[rows],
+        sessions=walk.sessions[own],
+        refit_sessions=walk.refit_sessions[own],
+        price=dataset.price[rows],
+        y_hat=walk.y_hat[own, column],
+        y=dataset.targets(horizon)[rows],
+    )
+
+
+def _metrics(dataset: Dataset, predictions: Predictions, manifest: RunManifest) -> Metrics:
+    window = manifest.windows[predictions.horizon]
+    scored = (predictions.sessions >= window.start) & (predictions.sessions <= window.end)
+    before = dataset.until(window.start)
+    found = score(
+        predictions.sessions[scored],
+        predictions.target_sessions[scored],
+        predictions.price[scored],
+        predictions.y_hat[scored],
+        predictions.y[scored],
+        horizon_sessions=predictions.horizon.sessions,
+        step=manifest.cutoff_every,
+        naive_mae=naive_mae(before.sessions, before.price, predictions.horizon.sessions),
+    )
+    return Metrics(**asdict(found))

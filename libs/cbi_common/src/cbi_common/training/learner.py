@@ -1,0 +1,78 @@
+"""What a learning algorithm must offer to be walked forward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbi_common.core.errors import DataError
+from cbi_common.core.horizon import Horizon
+from cbi_common.timeseries.dataset import Dataset, Floats
+
+ModelT = TypeVar("ModelT")
+
+
+class Learner(Protocol[ModelT]):
+    """Data, parameters and a seed in, a model as bytes out; a model and what is known at a cutoff in, a forecast out.
+
+    Every forecast is made by a model that was loaded from its bytes, so it cannot matter whether the bytes were cached.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name under which the catalogue knows the algorithm."""
+
+    def fit(
+        self, train: Dataset, horizons: Sequence[Horizon], params: Mapping[str, Any], weights: Floats, seed: int
+    ) -> bytes:
+        """Fit and return the model in its native serialisation (never pickle).
+
+        Parameters
+        ----------
+        train : Dataset
+            The rows known at the refit; labels come from ``train.targets``, so none reaches beyond it.
+        horizons : sequence of Horizon
+            What to predict, in the order of the forecasts.
+        params : mapping
+            Settings of the catalogue.
+        weights : (n,) float64
+            Weight of each training row, mean 1.
+        seed : int
+            The only source of randomness.
+
+        Raises
+        ------
+        DataError
+            When the rows cannot carry a fit.
+        JobError
+            When the fit did not converge.
+        """
+
+    def load(self, artifact: bytes) -> ModelT:
+        """Return the model that ``fit`` serialised."""
+
+    def forecast(self, model: ModelT, view: Dataset) -> Floats:
+        """Return the log return over each horizon, (n_horizons,), from the last row of ``view``.
+
+        ``view`` holds the rows known at the cutoff, the refit's included. The result depends on nothing else.
+        """
+
+
+def labelled(train: Dataset, horizon: Horizon, least: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the targets of ``train``, (n,) with NaN where there is none, and which rows have one.
+
+    Raises
+    ------
+    DataError
+        When fewer than ``least`` rows have a target.
+    """
+    targets = train.targets(horizon)
+    known = np.isfinite(targets)
+    if (n := int(known.sum())) < least:
+        raise DataError(
+            f"only {n} rows have an outcome at {horizon}", hint=f"{least} are needed: give a longer history"
+        )
+    return targets, known

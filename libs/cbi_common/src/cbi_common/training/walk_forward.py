@@ -1,0 +1,177 @@
+"""The walk-forward: fit on each refit date, forecast every cutoff that it serves, from what was known there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cbi_common.core.errors import DataError, JobError
+from cbi_common.core.horizon import Horizon
+from cbi_common.events.base import LakeRef
+from cbi_common.events.manifest import Refit
+from cbi_common.timeseries.dataset import Dataset, Floats, Ints
+from cbi_common.timeseries.eras import Days
+from cbi_common.timeseries.folds import serving_refit
+from cbi_common.training.fold_cache import FoldCache, fold_key
+from cbi_common.training.learner import Learner
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made; with the training rows it decides the model.
+
+    Attributes
+    ----------
+    weigh : function of the training rows' dates to their weights
+    environment : `Environment.identity`
+    """
+
+    learner: Learner[Any]
+    horizons: tuple[Horizon, ...]
+    params: Mapping[str, Any]
+    seed: int
+    weigh: Callable[[Days], Floats]
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Forecasts of a model, cutoff by cutoff.
+
+    Attributes
+    ----------
+    sessions : (n,) int64
+        Cutoffs that a refit serves and that the data hold.
+    refit_sessions : (n,) int64
+        The refit that served each.
+    y_hat : (n, n_horizons) float64
+        Log return over each horizon.
+    refits, cached_folds : int
+        Refits that serve a cutoff, and how many of them were not fitted again.
+    fit_seconds : float
+        CPU seconds spent fitting.
+    latest : LakeRef
+        Model of the last refit.
+    """
+
+    sessions: Ints
+    refit_sessions: Ints
+    y_hat: Floats
+    refits: int
+    cached_folds: int
+    fit_seconds: float
+    latest: LakeRef | None
+
+
+@dataclass(frozen=True)
+class _Fold:
+    refit: Refit
+    data: Dataset
+    """All rows, with the columns that the refit may use."""
+    cutoffs: list[int]
+    rows: str
+    views: list[str]
+
+
+def walk_forward(
+    dataset: Dataset, refits: Sequence[Refit], cutoffs: Sequence[int], recipe: Recipe, cache: FoldCache
+) -> Walk:
+    """Walk one model through its refits.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    refits : sequence of Refit
+        The model's refits, ascending; of two on one session the later counts. Each brings the columns that the quality
+        gate had taken out by then: neither the fit nor the forecasts it serves see them.
+    cutoffs : ascending sequence of int
+        Sessions to forecast from.
+    recipe : Recipe
+    cache : FoldCache
+
+    Raises
+    ------
+    DataError
+        When no refit serves a cutoff, or the rows cannot carry a fit.
+    JobError
+        When a fit fails or a forecast is not finite.
+    """
+    served: list[int] = []
+    refit_sessions: list[int] = []
+    parts: list[Floats] = []
+    cached, seconds, key = 0, 0.0, ""
+    for fold in _folds(dataset, refits, cutoffs):
+        train = fold.data.until(fold.refit.session)
+        weights = recipe.weigh(train.dates)
+        key = fold_key(
+            recipe.environment, recipe.learner.name, recipe.horizons, recipe.params, recipe.seed, fold.rows, weights
+        )
+        artifact = cache.artifact(key)
+        if artifact is None:
+            started = time.process_time()
+            artifact = recipe.learner.fit(train, recipe.horizons, recipe.params, weights, recipe.seed)
+            seconds += time.process_time() - started
+            cache.keep_artifact(key, artifact)
+        else:
+            cached += 1
+        parts.append(_forecasts(fold, key, artifact, recipe, cache))
+        served += fold.cutoffs
+        refit_sessions += [fold.refit.session] * len(fold.cutoffs)
+    if not parts:
+        raise DataError("no refit serves a cutoff", hint="the history is too short for this model")
+    return Walk(
+        sessions=np.array(served, dtype=np.int64),
+        refit_sessions=np.array(refit_sessions, dtype=np.int64),
+        y_hat=np.vstack(parts),
+        refits=len(parts),
+        cached_folds=cached,
+        fit_seconds=seconds,
+        latest=cache.reference(key),
+    )
+
+
+def _folds(dataset: Dataset, refits: Sequence[Refit], cutoffs: Sequence[int]) -> Iterator[_Fold]:
+    by_session = {refit.session: refit for refit in refits}
+    sessions = sorted(by_session)
+    present = set(dataset.sessions.tolist())
+    groups: dict[int, list[int]] = {}
+    for cutoff in cutoffs:
+        session = serving_refit(sessions, cutoff)
+        if session is not None and cutoff in present:
+            groups.setdefault(session, []).append(cutoff)
+    # Refits with the same columns share one pass of hashing over the rows.
+    for session, (data, digests) in _hashed(dataset, by_session, groups).items():
+        served = groups[session]
+        yield _Fold(by_session[session], data, served, digests[session], [digests[c] for c in served])
+
+
+def _hashed(
+    dataset: Dataset, refits: Mapping[int, Refit], groups: Mapping[int, list[int]]
+) -> dict[int, tuple[Dataset, dict[int, str]]]:
+    by_columns: dict[frozenset[str], list[int]] = {}
+    for session in groups:
+        by_columns.setdefault(frozenset(refits[session].dropped_columns), []).append(session)
+    found: dict[int, tuple[Dataset, dict[int, str]]] = {}
+    for dropped, sessions in by_columns.items():
+        data = dataset.without(dropped)
+        points = sorted({*sessions, *(cutoff for session in sessions for cutoff in groups[session])})
+        digests = dict(zip(points, data.digests(points), strict=True))
+        found |= dict.fromkeys(sessions, (data, digests))
+    return dict(sorted(found.items()))
+
+
+def _forecasts(fold: _Fold, key: str, artifact: bytes, recipe: Recipe, cache: FoldCache) -> Floats:
+    known = cache.segment(key, fold.views)
+    if known is not None:
+        return known
+    model = recipe.learner.load(artifact)
+    y_hat = np.vstack([recipe.learner.forecast(model, fold.data.until(cutoff)) for cutoff in fold.cutoffs])
+    if not np.isfinite(y_hat).all():
+        bad = fold.cutoffs[int(np.argmin(np.isfinite(y_hat).all(axis=1)))]
+        raise JobError(f"the forecast at session {bad} is not a number", where=recipe.learner.name)
+    cache.keep_segment(key, fold.views, y_hat)
+    return y_hat

@@ -1,0 +1,1 @@
+"""What ingest reads from and writes to."""

@@ -1,0 +1,261 @@
+"""What ingest does in a child process: export a market, add a refit to an export, judge tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from cbi_common.catalogue.spec import load_catalogue
+from cbi_common.core.errors import DataError, InfrastructureError
+from cbi_common.core.identity import digest
+from cbi_common.events.base import LakeRef
+from cbi_common.events.data import DataExported, DataRejected, Dataset
+from cbi_common.events.manifest import Profile, Refit, RunManifest
+from cbi_common.markets.spec import Market, load_market
+from cbi_common.storage.lake import Lake
+from cbi_common.storage.tables import get_table, put_table
+from cbi_common.storage.warehouse import Warehouse, open_warehouse
+from cbi_common.timeseries.dataset import INDEX_COLUMNS
+from ingest.adapters.sources import fingerprints, read_sources, unused_tables
+from ingest.domain.features import Knowledge, compute_features, lost_features
+from ingest.domain.flaws import Flaw
+from ingest.domain.gate import Refusal, Verdict, examine
+from ingest.domain.manifest import plan_run
+from ingest.domain.panel import Panel, build_panel
+
+VERSION = 1
+"""Raised when equal inputs give another export than before."""
+
+
+class ExportRequest(BaseModel):
+    """Argument of `export`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lake: str
+    warehouse: str
+    market: str
+    as_of: date | None = None
+    profile: Profile = "quick"
+    retrain_cause: str | None = None
+    """Id of the event that asks for a refit of every model at as_of."""
+    inherited_refits: tuple[Refit, ...] = ()
+
+
+def export(arg: dict[str, Any]) -> dict[str, Any]:
+    """Export a market: gate, panel, features and manifest into the lake.
+
+    Parameters
+    ----------
+    arg : dict
+        Fields of `ExportRequest`.
+
+    Returns
+    -------
+    dict
+        ``{"exported": fields of DataExported}`` or ``{"rejected": fields of DataRejected}``.
+
+    Raises
+    ------
+    UsageError
+        For a market or warehouse that does not exist.
+    InfrastructureError
+        When the lake cannot be written.
+    """
+    request = ExportRequest.model_validate(arg)
+    market, warehouse, lake = load_market(request.market), open_warehouse(request.warehouse), Lake(request.lake)
+    try:
+        return _export(request, market, warehouse, lake)
+    except DataError as error:
+        refusal = Refusal(error.where or "warehouse", Flaw("unreadable", "rejected", 0, error.what))
+        return _rejected(request, warehouse, refusal, None)
+
+
+def retrain(arg: dict[str, Any]) -> dict[str, Any]:
+    """Add a refit of every model at as_of to an export, on the same datasets.
+
+    Parameters
+    ----------
+    arg : dict
+        ``lake``, ``exported`` (fields of a complete `DataExported`), ``cause`` (id of the event that asks).
+
+    Returns
+    -------
+    dict
+        ``{"exported": fields of DataExported}`` with a run id of its own.
+    """
+    lake, exported = Lake(arg["lake"]), DataExported.model_validate(arg["exported"])
+    if exported.manifest is None:
+        raise InfrastructureError("the export has no manifest", where="ingest retrain", hint="report this as a bug")
+    manifest = RunManifest.model_validate(lake.get_json(exported.manifest))
+    session = manifest.as_of_session
+    refit = Refit(
+        date=manifest.as_of,
+        session=session,
+        model_ids=tuple(sorted({member.model_id for member in manifest.members})),
+        cause=arg["cause"],
+        dropped_columns=tuple(_knowledge_of(get_table(lake, manifest.datasets["full"])).unusable(session)),
+    )
+    others = [other for other in manifest.refits if (other.session, other.cause) != (session, refit.cause)]
+    ordered = tuple(sorted([*others, refit], key=lambda r: (r.session, r.cause)))
+    repeated = manifest.model_copy(update={"refits": ordered})
+    update = {"run_id": repeated.run_id, "manifest": _put_manifest(lake, repeated)}
+    return {"exported": exported.model_copy(update=update).model_dump(mode="json")}
+
+
+def quality(arg: dict[str, Any]) -> dict[str, Any]:
+    """Run the gate and return its verdict on every table of a warehouse.
+
+    Parameters
+    ----------
+    arg : dict
+        ``warehouse``, ``market``, ``as_of`` (ISO date or None).
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``warehouse``, ``simulated``, ``refused`` (one line or None), ``tables`` (name to its verdict).
+    """
+    market, warehouse = load_market(arg["market"]), open_warehouse(arg["warehouse"])
+    requested = None if arg["as_of"] is None else date.fromisoformat(arg["as_of"])
+    verdict = _judge(market, warehouse, requested)
+    return {
+        "as_of": None if verdict.as_of is None else verdict.as_of.isoformat(),
+        "warehouse": warehouse.label,
+        "simulated": warehouse.simulated,
+        "refused": None if verdict.refusal is None else f"{verdict.refusal.table}: {verdict.refusal.flaw.detail}",
+        "tables": {name: table.model_dump(mode="json") for name, table in sorted(verdict.quality.items())},
+    }
+
+
+def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: Lake) -> dict[str, Any]:
+    content = [VERSION, market.sha256, fingerprints(market, warehouse)]
+    catalogue = load_catalogue()
+    asked = request.model_dump(mode="json", exclude={"lake", "warehouse"})
+    source = [warehouse.label, warehouse.simulated, sorted(warehouse.tables())]
+    key = f"export/{digest(content, source, catalogue.sha256, asked)}"
+    done = _intact(lake, key)
+    if done is not None:
+        return {"exported": done}
+    verdict = _judge(market, warehouse, request.as_of)
+    if verdict.refusal is not None or verdict.as_of is None:
+        return _rejected(request, warehouse, verdict.refusal, verdict)
+    panel = build_panel(market, verdict.series)
+    features = compute_features(market, panel)
+    knowledge = Knowledge(panel.sessions, features)
+    plan = plan_run(
+        catalogue,
+        request.profile,
+        first_session=int(panel.sessions[0]),
+        as_of_session=int(panel.sessions[-1]),
+        dropped=knowledge.unusable,
+        retrain_cause=request.retrain_cause,
+        inherited=request.inherited_refits,
+    )
+    if not plan.windows:
+        detail = f"{len(panel.sessions)} sessions of prices are too few for any horizon of profile {request.profile}"
+        refusal = Refusal(market.by_name[market.price].table, Flaw("history", "rejected", len(panel.sessions), detail))
+        return _rejected(request, warehouse, refusal, verdict)
+    at_as_of = digest(*content, verdict.as_of.isoformat())
+    dropped = {**lost_features(market, verdict.lost), **knowledge.unusable(int(panel.sessions[-1]))}
+    datasets = {
+        "panel": _put_dataset(lake, f"panel/{at_as_of}", panel, panel.series, verdict.lost),
+        "full": _put_dataset(lake, f"full/{at_as_of}", panel, features, dropped),
+    }
+    manifest = RunManifest(
+        market=market.id,
+        as_of=verdict.as_of,
+        as_of_session=int(panel.sessions[-1]),
+        profile=request.profile,
+        simulated=warehouse.simulated,
+        datasets={name: dataset.ref for name, dataset in datasets.items()},
+        refits=plan.refits,
+        cutoff_every=catalogue.profiles[request.profile].cutoff_sessions,
+        windows=plan.windows,
+        members=plan.members,
+        catalogue_sha256=catalogue.sha256,
+    )
+    exported = DataExported(
+        market=market.id,
+        as_of=verdict.as_of,
+        profile=request.profile,
+        run_id=manifest.run_id,
+        manifest=_put_manifest(lake, manifest),
+        warehouse=warehouse.label,
+        simulated=warehouse.simulated,
+        datasets=datasets,
+        quality=verdict.quality,
+    ).model_dump(mode="json")
+    lake.put_json(key, exported)
+    return {"exported": exported}
+
+
+def _judge(market: Market, warehouse: Warehouse, requested: date | None) -> Verdict:
+    verdict = examine(market, read_sources(market, warehouse), requested)
+    return replace(verdict, quality={**verdict.quality, **unused_tables(market, warehouse)})
+
+
+def _intact(lake: Lake, key: str) -> dict[str, Any] | None:
+    if lake.get_if_intact(key) is None:
+        return None
+    ref = lake.find(key)
+    if ref is None:
+        return None
+    raw: dict[str, Any] = lake.get_json(ref)
+    exported = DataExported.model_validate(raw)
+    refs = [dataset.ref for dataset in exported.datasets.values()]
+    if exported.manifest is not None:
+        refs.append(exported.manifest)
+    return raw if all(lake.get_if_intact(ref.key) is not None for ref in refs) else None
+
+
+def _put_dataset(
+    lake: Lake, key: str, panel: Panel, columns: Mapping[str, np.ndarray[Any, Any]], dropped: dict[str, str]
+) -> Dataset:
+    ref = put_table(lake, key, panel.table(columns))
+    return Dataset(
+        ref=ref,
+        sha256=ref.sha256,
+        rows=len(panel.sessions),
+        columns=len(columns),
+        start=panel.dates[0].item(),
+        end=panel.dates[-1].item(),
+        dropped_columns=dropped,
+    )
+
+
+def _put_manifest(lake: Lake, manifest: RunManifest) -> LakeRef:
+    return lake.put_json(f"manifest/{manifest.run_id}", manifest.model_dump(mode="json"))
+
+
+def _knowledge_of(table: pa.Table) -> Knowledge:
+    names = [name for name in table.column_names if name not in INDEX_COLUMNS]
+    return Knowledge(table["session"].to_numpy(), {name: table[name].to_numpy() for name in names})
+
+
+def _rejected(
+    request: ExportRequest, warehouse: Warehouse, refusal: Refusal | None, verdict: Verdict | None
+) -> dict[str, Any]:
+    if refusal is None:
+        raise InfrastructureError("no price and no reason", where="ingest gate", hint="report this as a bug")
+    return {
+        "rejected": DataRejected(
+            market=request.market,
+            as_of=request.as_of,
+            profile=request.profile,
+            warehouse=warehouse.label,
+            simulated=warehouse.simulated,
+            table=refusal.table,
+            check=refusal.flaw.check,
+            message=f"{refusal.table}: {refusal.flaw.detail}",
+            count=refusal.flaw.count,
+            sample_rows=refusal.flaw.rows,
+            quality={} if verdict is None else verdict.quality,
+        ).model_dump(mode="json")
+    }

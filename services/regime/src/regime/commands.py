@@ -1,0 +1,36 @@
+"""``cbi regime``."""
+
+from __future__ import annotations
+
+import click
+
+from cbi_common.runtime.commands.options import View, examples, over_a_run
+
+
+@click.command(epilog=examples("cbi regime", "cbi regime --json"))
+@over_a_run
+def regime(view: View) -> None:
+    """Show the state of the market and how well it has been detected."""
+    from cbi_common.reporting.report import RegimeReport
+    from cbi_common.reporting.tables import Table, columns, heading, percent
+
+    found: RegimeReport = view.part("regime")
+    accuracy = [
+        (
+            f"accuracy {ahead} sessions ahead",
+            percent(value),
+            f"persistence {percent(found.persistence_accuracy.get(ahead))}",
+        )
+        for ahead, value in found.forward_accuracy.items()
+    ]
+    table = Table(
+        title=f"Regime: {found.state} · {heading(view.report)}",
+        columns=columns("<", "", "<"),
+        rows=(
+            *((f"P({state})", percent(p), "") for state, p in found.probabilities.items()),
+            ("accuracy today", percent(found.nowcast_accuracy), "against labels that are rules of the same inputs"),
+            ("balanced accuracy today", percent(found.balanced_accuracy), ""),
+            *accuracy,
+        ),
+    )
+    view.show(table, "regime")

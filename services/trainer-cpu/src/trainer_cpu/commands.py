@@ -1,0 +1,69 @@
+"""``cbi leaderboard``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cbi_common.runtime.commands.options import View, examples, over_a_run
+
+if TYPE_CHECKING:
+    from cbi_common.reporting.report import ModelReport, Report
+    from cbi_common.reporting.tables import Table
+
+
+@click.command(
+    epilog=examples(
+        "cbi leaderboard                 skill of every model at every horizon",
+        "cbi leaderboard --horizon 1m    all scores at one month",
+        "cbi leaderboard --json",
+    )
+)
+@click.option("--horizon", metavar="H", help="Every score of one horizon: 1w, 1m, 3m, 6m or 12m.")
+@over_a_run
+def leaderboard(view: View, horizon: str | None) -> None:
+    """Rank the models by their skill against no-change."""
+    from cbi_common.core.horizon import Horizon
+    from cbi_common.reporting.tables import ranking
+
+    if horizon is not None and horizon not in set(Horizon):
+        raise click.BadParameter(f"{horizon!r} is not one of {', '.join(Horizon)}", param_hint="--horizon")
+    models: tuple[ModelReport, ...] = view.part("models")
+    if horizon is None:
+        view.show(ranking(view.report), "models")
+        return
+    chosen = sorted((m for m in models if m.horizon == horizon), key=_by_error)
+    view.show(_scores(view.report, chosen), "models", [m.model_dump(mode="json") for m in chosen])
+
+
+def _by_error(model: ModelReport) -> tuple[float, str]:
+    mae = model.metrics.mae if model.metrics else None
+    return (float("inf") if mae is None else mae, model.model_id)
+
+
+def _scores(report: Report, models: list[ModelReport]) -> Table:
+    from cbi_common.reporting.tables import Table, columns, heading, number, percent
+
+    lines = []
+    for model in models:
+        m = model.metrics
+        scores = (
+            ("",) * 7
+            if m is None
+            else (
+                percent(m.skill, signed=True), number(m.dm_p), number(m.mae), percent(m.mape), number(m.mase),
+                percent(m.directional_accuracy, digits=0), number(m.n_effective, 0),
+            )
+        )  # fmt: skip
+        weights = report.ensemble[model.horizon].members if model.horizon in report.ensemble else {}
+        weight = percent(weights.get(model.model_id), digits=0)
+        lines.append((model.model_id, model.family or "", model.status, *scores, weight, model.error or ""))
+    return Table(
+        title=f"{models[0].horizon if models else ''} · {heading(report)}",
+        columns=columns(
+            "<model", "<family", "<status", "skill", "DM p", "MAE ¢/lb", "MAPE", "MASE", "direction", "n eff",
+            "weight", "<error",
+        ),
+        rows=tuple(lines),
+    )  # fmt: skip

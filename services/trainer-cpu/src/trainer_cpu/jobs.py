@@ -1,0 +1,36 @@
+"""What runs in a child process: one model through its walk-forward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cbi_common.training import job
+from cbi_common.training.learner import Learner
+from trainer_cpu.adapters.lightgbm_regression import LightGbm
+from trainer_cpu.adapters.statsforecast_fits import fit_arma, fit_ets, fit_theta
+from trainer_cpu.domain.arma import Arma
+from trainer_cpu.domain.naive import Drift, drift, no_change
+from trainer_cpu.domain.recursive import Recursive
+from trainer_cpu.domain.smoothing import Smoothing
+from trainer_cpu.domain.theta import Theta
+from trainer_cpu.environment import ENVIRONMENT
+
+LEARNERS: tuple[Learner[Any], ...] = (
+    Recursive("no_change", Drift, no_change),
+    Recursive("drift", Drift, drift),
+    Recursive("ets", Smoothing, fit_ets),
+    Recursive("theta", Theta, fit_theta),
+    Recursive("auto_arima", Arma, fit_arma),
+    LightGbm(),
+)
+
+
+def train(arg: dict[str, Any]) -> dict[str, Any]:
+    """Train one job (see `cbi_common.training.job.train`).
+
+    Returns
+    -------
+    dict
+        ``models``: data of the `ModelTrained` events; ``warnings``: none on a CPU.
+    """
+    return {"models": [m.model_dump(mode="json") for m in job.train(arg, LEARNERS, ENVIRONMENT)], "warnings": []}

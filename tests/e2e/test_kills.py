@@ -1,0 +1,137 @@
+"""Killing services, training children or the bus at random moments ends in the same forecasts bit for bit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cbi_common.events.base import Envelope
+from cbi_common.events.data import DataRequested
+from cbi_common.events.forecast import ForecastReady
+from cbi_common.events.monitoring import AlertRaised
+from cbi_common.runtime.journal import Journal
+from cbi_common.testing.fleet import Fleet
+from cbi_common.testing.loopback import SERVICES
+
+pytestmark = pytest.mark.e2e
+
+KILLS_IN_A_ROW = 3
+
+
+async def forecast(fleet: Fleet, request_id: str, kills: random.Random | None) -> tuple[str, list[str]]:
+    """Ask for a run and return its forecasts as JSON, and what was killed on the way."""
+    journal = Journal(fleet.bus)
+    after = await journal.position()
+    request = DataRequested(market="zl", profile="smoke")
+    await fleet.bus.publish(Envelope.first(request, source="test", now=datetime.now(UTC), event_id=request_id))
+    killed: list[str] = []
+
+    async def disturb(rng: random.Random) -> None:
+        for _ in range(KILLS_IN_A_ROW):
+            await asyncio.sleep(rng.uniform(1, 8))
+            killed.append(fleet.disturb(rng))
+
+    disturbing = asyncio.create_task(disturb(kills)) if kills else None
+    async for event in journal.follow([ForecastReady.subject, AlertRaised.subject], after=after):
+        if event.correlationid != request_id:
+            continue
+        assert not isinstance(event.data, AlertRaised), event.data
+        if disturbing:
+            disturbing.cancel()
+            with suppress(asyncio.CancelledError):
+                await disturbing
+        return event.data.model_dump_json(), killed
+    raise AssertionError("the journal ended")
+
+
+async def same_forecasts(home: Path, warehouse: Path) -> list[list[str]]:
+    everything: list[list[str]] = []
+    async with Fleet(home, SERVICES, str(warehouse)) as fleet, asyncio.timeout(800):
+        undisturbed, _ = await forecast(fleet, "undisturbed", None)
+        for seed in (1, 2, 3):
+            shutil.rmtree(home / "lake")
+            disturbed, killed = await forecast(fleet, f"disturbed-{seed}", random.Random(seed))
+            assert disturbed == undisturbed, f"seed {seed}, killed {killed}"
+            everything.append(killed)
+    return everything
+
+
+@pytest.mark.timeout(900)
+def test_three_kills_in_a_row_change_no_bit(folder: Path, tmp_path: Path) -> None:
+    killed = asyncio.run(same_forecasts(tmp_path, folder))
+    assert sum(len(names) for names in killed) >= KILLS_IN_A_ROW  # runs that end early are killed less often
+
+
+def start(folder: Path, lake: Path, report: Path | None = None) -> subprocess.Popen[bytes]:
+    program = str(Path(sys.executable).parent / "cbi")
+    command = [program, "run", "--warehouse", str(folder), "--profile", "smoke", "--lake", str(lake)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CBI_")}
+    return subprocess.Popen(
+        command + (["--json", str(report)] if report else []),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=clean,
+    )
+
+
+def family(pid: int, wanted: str, patience_s: float = 60) -> list[psutil.Process]:
+    """Descendants whose command line holds ``wanted``, as soon as there are any."""
+    give_up = time.monotonic() + patience_s
+    while time.monotonic() < give_up:
+        found = []
+        for process in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if wanted in " ".join(process.cmdline()):
+                    found.append(process)
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"no process with {wanted}")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_run_leaves_no_orphan_and_the_next_one_ends_it(folder: Path, tmp_path: Path, how: int) -> None:
+    run = start(folder, tmp_path / "lake")
+    children = family(run.pid, "cbi_common.runtime.child")
+    relatives = psutil.Process(run.pid).children(recursive=True)
+    run.send_signal(how)
+    assert run.wait(20) != 0
+    _, alive = psutil.wait_procs(relatives, timeout=10)
+    assert children
+    assert [p.cmdline() for p in alive] == []
+    report = tmp_path / "report.json"
+    again = start(folder, tmp_path / "lake", report)
+    assert again.wait(240) == 0
+    assert report.exists()
+
+
+def test_a_bus_that_dies_comes_back_and_the_run_goes_on(folder: Path, tmp_path: Path) -> None:
+    run = start(folder, tmp_path / "lake", tmp_path / "report.json")
+    for _ in range(2):
+        (server,) = [p for p in family(run.pid, "nats.conf") if "nats-server" in p.name()]
+        server.kill()
+        time.sleep(2)
+    assert run.wait(240) == 0, run.stderr.read() if run.stderr else ""
+
+
+def test_two_runs_on_one_lake_the_second_is_told_why(folder: Path, tmp_path: Path) -> None:
+    first = start(folder, tmp_path / "lake")
+    family(first.pid, "nats.conf")
+    second = start(folder, tmp_path / "lake")
+    assert second.wait(30) == 5
+    assert second.stderr is not None
+    assert f"{first.pid}" in second.stderr.read().decode()
+    first.send_signal(signal.SIGINT)
+    first.wait(20)

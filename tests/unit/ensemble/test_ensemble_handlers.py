@@ -1,0 +1,110 @@
+import asyncio
+import itertools
+
+import pytest
+
+from cbi_common.core.horizon import Horizon
+from cbi_common.events.data import DataExported
+from cbi_common.events.forecast import ForecastReady
+from cbi_common.events.regime import RegimeDetected
+from cbi_common.events.training import ModelFailed, ModelTrained
+from cbi_common.testing.fakes import envelope, make_kit
+from ensemble import jobs
+from ensemble.app import build
+from ensemble.handlers import Handlers
+
+JOBS = {"ensemble.jobs:combine": jobs.combine}
+
+
+@pytest.fixture
+def kit(tmp_path):
+    return make_kit(tmp_path, jobs=JOBS)
+
+
+@pytest.fixture
+def small(kit, world_of):
+    return world_of(kit.lake, models=("lgbm",))
+
+
+async def send(handlers, data, correlation="c1"):
+    by_type = {
+        DataExported: handlers.record_export,
+        RegimeDetected: handlers.record_regime,
+        ModelTrained: handlers.record_trained,
+        ModelFailed: handlers.record_failed,
+    }
+    return list(await by_type[type(data)](envelope(data, correlation=correlation)))
+
+
+async def send_all(handlers, parts, correlation="c1"):
+    return [await send(handlers, part, correlation) for part in parts]
+
+
+def test_the_last_part_makes_the_forecast_whatever_the_order(tmp_path, small):
+    parts, found = small.parts(), []
+    for order in itertools.permutations(parts):
+        fresh = make_kit(tmp_path, jobs=JOBS)
+        answers = asyncio.run(send_all(Handlers(fresh), order))
+        assert [len(a) for a in answers] == [0] * (len(parts) - 1) + [1]
+        found.append(answers[-1][0])
+    assert all(isinstance(f.data, ForecastReady) for f in found)
+    assert all(f.data == found[0].data for f in found)
+    assert {(f.discriminator, f.cause.type) for f in found} == {("final", "data.exported")}
+
+
+def test_nothing_is_lost_when_the_process_starts_again(kit, small):
+    answers = [asyncio.run(send(Handlers(kit), part)) for part in small.parts()]
+    assert [len(a) for a in answers] == [0, 0, 0, 1]
+
+
+def test_a_repeated_part_repeats_the_event_without_work(kit, small):
+    handlers, parts = Handlers(kit), small.parts()
+    first = asyncio.run(send_all(handlers, parts))[-1]
+    again = asyncio.run(send(handlers, parts[-1]))
+    assert first == again
+    assert len(kit.workers.calls) == 1
+
+
+def test_parts_that_arrive_at_once_are_combined_once(kit, small):
+    async def at_once():
+        handlers = Handlers(kit)
+        return await asyncio.gather(*(send(handlers, part) for part in small.parts()))
+
+    answers = [out for answer in asyncio.run(at_once()) for out in answer]
+    assert len(kit.workers.calls) == 1
+    assert answers
+    assert all(out.data == answers[0].data for out in answers)
+
+
+def test_runs_do_not_mix(kit, small, world_of):
+    other = world_of(kit.lake, models=("lgbm",), tag="b")
+    handlers = Handlers(kit)
+    mine, theirs = small.parts(), other.parts()
+    asyncio.run(send_all(handlers, mine[:-1]))
+    assert asyncio.run(send(handlers, theirs[-1])) == []
+    assert asyncio.run(send(handlers, mine[-1], correlation="c2")) == []
+    assert len(asyncio.run(send(handlers, mine[-1]))) == 1
+
+
+def test_failed_members_count_as_terminal(kit, world_of):
+    world = world_of(kit.lake)
+    answers = asyncio.run(send_all(Handlers(kit), world.parts(failed=("drift",))))
+    ready = answers[-1][0].data
+    assert ready.missing_members == ("drift@1m", "drift@1w")
+    assert "drift" not in ready.forecasts[Horizon.W1].members
+
+
+def test_incomplete_export_is_ignored(kit):
+    assert asyncio.run(send(Handlers(kit), DataExported(market="zl"))) == []
+    assert kit.state.entries == {}
+
+
+def test_a_correlation_of_any_spelling_makes_a_key(kit, small):
+    answers = asyncio.run(send_all(Handlers(kit), small.parts(), correlation="née/Ü: *>"))
+    assert len(answers[-1]) == 1
+
+
+def test_wiring(kit):
+    service = build(kit)
+    assert {s.event for s in service.subscriptions} == {DataExported, RegimeDetected, ModelTrained, ModelFailed}
+    assert all(s.publishes == (ForecastReady,) for s in service.subscriptions)

@@ -1,0 +1,198 @@
+import asyncio
+
+import lightgbm
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cbi_common.core.errors import DataError, InfrastructureError
+from cbi_common.core.horizon import Horizon
+from cbi_common.core.regime import Regime
+from cbi_common.events.explanation import ExplanationReady
+from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers
+from cbi_common.events.manifest import RunManifest, ScoredWindow
+from cbi_common.events.regime import RegimeDetected
+from cbi_common.events.training import Metrics
+from cbi_common.markets.spec import load_market
+from cbi_common.storage.lake import Lake
+from cbi_common.storage.tables import put_table
+from cbi_common.testing.fakes import envelope, make_kit
+from cbi_common.timeseries.calendar import session_date
+from explain import jobs
+from explain.adapters.lightgbm_contributions import contributions
+from explain.handlers import Handlers
+
+AS_OF = 5000
+N = 400
+NAMES = ("cl_return_5", "ho_return_5", "vix_level", "zs_return_21")
+NO_METRICS = Metrics(n=0, n_effective=0.0, **dict.fromkeys(list(Metrics.model_fields)[2:]))
+
+
+def features() -> np.ndarray:
+    x = np.random.default_rng(0).normal(size=(N, len(NAMES)))
+    x[-1, 1] = np.nan
+    return x
+
+
+def booster() -> lightgbm.Booster:
+    x = features()
+    y = 0.03 * x[:, 0] - 0.01 * np.nan_to_num(x[:, 1]) + 0.02
+    data = lightgbm.Dataset(x[:-1], y[:-1], feature_name=list(NAMES))
+    return lightgbm.train({"num_leaves": 7, "verbosity": -1, "num_threads": 1, "seed": 1}, data, num_boost_round=30)
+
+
+class World:
+    """A forecast of one week: half a tree, a quarter price history, a quarter no-change."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        columns = {
+            "session": np.arange(AS_OF - N + 1, AS_OF + 1),
+            "date": np.array([session_date(s) for s in range(AS_OF - N + 1, AS_OF + 1)], dtype="datetime64[D]"),
+            "price": np.full(N, 50.0),
+        }
+        full = pa.table({**columns, **dict(zip(NAMES, features().T, strict=True))})
+        self.model = booster()
+        self.tree_y_hat = float(self.model.predict(features()[-1:])[0])
+        self.artifact = lake.put("fold/tree", self.model.model_to_string().encode())
+        self.table = put_table(lake, "full/x", full)
+        self.history = put_table(lake, "regime/h", pa.table({"session": [AS_OF], "state": ["bull"]}))
+        self.manifest = RunManifest(
+            market="zl",
+            as_of=session_date(AS_OF),
+            as_of_session=AS_OF,
+            profile="smoke",
+            simulated=True,
+            datasets={"full": self.table},
+            refits=(),
+            cutoff_every=5,
+            windows={Horizon.W1: ScoredWindow(burn_in_start=4700, start=4800, end=4995)},
+            members=(),
+            catalogue_sha256="0" * 64,
+        )
+
+    def member(self, weight: float, y_hat: float, learner: str, family: str, artifact=None) -> LiveMember:
+        return LiveMember(
+            weight=weight,
+            y_hat=y_hat,
+            family=family,
+            learner=learner,
+            dataset="full",
+            predictions=self.history,
+            artifact=artifact,
+            metrics=NO_METRICS,
+        )
+
+    def members(self) -> dict[str, LiveMember]:
+        return {
+            "lgbm": self.member(0.5, self.tree_y_hat, "lightgbm", "trees", self.artifact),
+            "ets": self.member(0.2, -0.01, "ets", "statistical"),
+            "dense": self.member(0.1, 0.02, "dense", "simple_nets"),
+            "theta": self.member(0.0, 9.9, "theta", "statistical"),
+            "no_change": self.member(0.2, 0.0, "no_change", "statistical"),
+        }
+
+    def forecast(self, members: dict[str, LiveMember] | None = None) -> ForecastReady:
+        members = members or self.members()
+        live = LiveMembers(
+            horizons={Horizon.W1: members},
+            regime=RegimeDetected(
+                market="zl",
+                run_id="r",
+                as_of=session_date(AS_OF),
+                state=Regime.BULL,
+                probabilities=dict.fromkeys(Regime, 0.25),
+                previous_state=None,
+                nowcast_accuracy=None,
+                balanced_accuracy=None,
+                forward_accuracy={},
+                persistence_accuracy={},
+                n=0,
+                history=self.history,
+            ),
+        )
+        point = 50.0 * np.exp(sum(m.weight * m.y_hat for m in members.values()))
+        return ForecastReady(
+            market="zl",
+            run_id=self.manifest.run_id,
+            as_of=self.manifest.as_of,
+            simulated=True,
+            provisional=False,
+            manifest=self.lake.put_json("manifest/x", self.manifest.model_dump(mode="json")),
+            forecasts={Horizon.W1: horizon_forecast(point, {i: m.weight for i, m in members.items()})},
+            served=self.history,
+            members=self.lake.put_json("ensemble/members", live.model_dump(mode="json")),
+        )
+
+
+def horizon_forecast(point: float, members: dict[str, float]) -> HorizonForecast:
+    return HorizonForecast(
+        target_date=session_date(AS_OF + 5),
+        target_session=AS_OF + 5,
+        point=point,
+        lower_90=40,
+        upper_90=60,
+        quantiles={},
+        current=50,
+        no_change=50,
+        signal="MONITOR",
+        probability_up=0.5,
+        regime=Regime.BULL,
+        volatility=0.03,
+        combiner="inverse_error",
+        members=members,
+        metrics=NO_METRICS,
+        coverage_90=None,
+        winkler_90=None,
+        worst_year_coverage=None,
+        coverage_90_last60=None,
+    )
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(Lake(str(tmp_path / "lake")))
+
+
+def attributed(world, forecast):
+    arg = {"lake": world.lake.url, "forecast": forecast.model_dump(mode="json"), "key": "explanation/x"}
+    return ExplanationReady.model_validate(jobs.attribute(arg)).explanations[Horizon.W1]
+
+
+def test_native_contributions_add_up_to_the_prediction(world):
+    row = dict(zip(NAMES, features()[-1].tolist(), strict=True))
+    names, shares, expected = contributions(world.lake.get(world.artifact), {**row, "unused": 1.0})
+    assert names == list(NAMES)
+    assert shares.sum() + expected == pytest.approx(world.tree_y_hat, rel=1e-12)
+    with pytest.raises(DataError, match="no column 'vix_level'"):
+        contributions(world.lake.get(world.artifact), {n: v for n, v in row.items() if n != "vix_level"})
+
+
+def test_groups_add_up_to_the_move_without_residual(world):
+    found = attributed(world, world.forecast())
+    assert abs(found.residual) <= 1e-9 * abs(found.forecast - found.baseline)
+    group_of = load_market("zl").group_of
+    assert set(found.groups) == {"expectation", "price_history", "nets", *(group_of[n] for n in NAMES)}
+    assert set(found.drivers) == set(NAMES)
+    cents_per_return = (found.forecast - 50.0) / np.log(found.forecast / 50.0)
+    assert found.groups["price_history"] == pytest.approx(0.2 * -0.01 * cents_per_return)
+    assert found.groups["nets"] == pytest.approx(0.1 * 0.02 * cents_per_return)
+
+
+def test_a_tree_without_its_artifact_is_an_error(world):
+    members = {**world.members(), "lgbm": world.member(0.5, 0.01, "lightgbm", "trees")}
+    with pytest.raises(InfrastructureError, match="left no artifact"):
+        attributed(world, world.forecast(members))
+
+
+def test_handler_works_once_and_keeps_the_largest_first(tmp_path):
+    kit = make_kit(tmp_path, jobs={"explain.jobs:attribute": jobs.attribute})
+    forecast = World(kit.lake).forecast()
+    handlers = Handlers(kit)
+    (first,) = asyncio.run(handlers.attribute(envelope(forecast)))
+    (second,) = asyncio.run(handlers.attribute(envelope(forecast)))
+    assert first == second
+    assert first.data.model_dump_json() == second.data.model_dump_json()
+    assert len(kit.workers.calls) == 1
+    sizes = [abs(v) for v in first.data.explanations[Horizon.W1].drivers.values()]
+    assert sizes == sorted(sizes, reverse=True)

@@ -1,0 +1,92 @@
+import subprocess
+import sys
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cbi_common.core.errors import DataError
+from cbi_common.timeseries.calendar import (
+    FIRST_DAY,
+    LAST_DAY,
+    session_date,
+    session_number,
+    session_numbers,
+    sessions_between,
+)
+from cbi_common.timeseries.holidays import holidays
+
+DAYS = st.dates(FIRST_DAY, LAST_DAY)
+
+
+def test_sessions_are_those_of_the_library_from_1900_to_2100() -> None:
+    import pandas_market_calendars
+
+    library = pandas_market_calendars.get_calendar("CBOT_Agriculture")
+    expected = library.valid_days(FIRST_DAY, LAST_DAY, tz=None).to_numpy().astype("datetime64[D]")
+    np.testing.assert_array_equal(sessions_between(FIRST_DAY, LAST_DAY), expected)
+
+
+def test_holidays_are_weekdays_in_order() -> None:
+    assert (np.diff(holidays()) > 0).all()
+    assert np.is_busday(holidays()).all()
+
+
+def test_anchor_is_the_first_session_of_2000() -> None:
+    assert session_number(date(2000, 1, 3)) == 0
+    assert session_number(date(1999, 12, 31)) == -1
+    assert session_date(0) == date(2000, 1, 3)
+
+
+def test_known_closures() -> None:
+    week = sessions_between(date(2025, 4, 14), date(2025, 4, 21)).astype(str).tolist()
+    assert week == ["2025-04-14", "2025-04-15", "2025-04-16", "2025-04-17", "2025-04-21"]  # Good Friday on the 18th
+
+
+@given(DAYS)
+def test_number_is_that_of_the_last_session_at_or_before(day: date) -> None:
+    number = session_number(day)
+    assert session_date(number) <= day
+    if number < session_number(LAST_DAY):
+        assert session_date(number + 1) > day
+
+
+@given(DAYS, st.integers(0, 40))
+def test_sessions_between_counts_like_the_numbers(start: date, length: int) -> None:
+    end = min(start + timedelta(days=length), LAST_DAY)
+    days = sessions_between(start, end)
+    numbers, is_session = session_numbers(days)
+    assert is_session.all()
+    assert [session_date(int(n)) for n in numbers] == days.tolist()
+    assert (np.diff(numbers) == 1).all()
+
+
+def test_numbers_of_many_dates_say_which_are_sessions() -> None:
+    dates = np.array(["2000-01-08", "2000-01-07", "2000-01-10"], dtype="datetime64[ns]")
+    numbers, is_session = session_numbers(dates)
+    assert numbers.tolist() == [4, 4, 5]
+    assert is_session.tolist() == [False, True, True]
+    assert (numbers + ~is_session).tolist() == [5, 4, 5]  # when an observation of that day is known
+
+
+def test_targets_a_year_past_the_data_have_a_date() -> None:
+    assert session_date(session_number(date(2025, 5, 16)) + 252) == date(2026, 5, 19)
+
+
+@pytest.mark.parametrize("day", ["1899-12-31", "2101-01-01", "NaT"])
+def test_dates_outside_the_calendar_are_refused(day: str) -> None:
+    with pytest.raises(DataError, match="outside the calendar"):
+        session_numbers(np.array(["2020-01-02", day], dtype="datetime64[D]"))
+
+
+@pytest.mark.parametrize("number", [-(10**6), 10**6])
+def test_numbers_outside_the_calendar_are_refused(number: int) -> None:
+    with pytest.raises(DataError, match="outside 1900"):
+        session_date(number)
+
+
+def test_importing_the_calendar_does_not_import_pandas() -> None:
+    code = "import sys, cbi_common.timeseries.calendar; sys.exit('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,95 @@
+from dataclasses import asdict, fields
+
+import numpy as np
+import pytest
+
+from cbi_common.events.training import Metrics
+from cbi_common.timeseries.losses import mape, r2
+from cbi_common.timeseries.scoring import Score, score
+
+
+def rows(n: int, seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    sessions = np.arange(n) * 5
+    y = rng.normal(0.0, 0.03, n)
+    return {
+        "sessions": sessions,
+        "target_sessions": sessions + 21,
+        "price": rng.uniform(30, 60, n),
+        "y_hat": 0.3 * y + rng.normal(0.0, 0.01, n),
+        "y": y,
+    }
+
+
+def run(data: dict[str, np.ndarray], naive_mae: float | None = None) -> Score:
+    return score(**data, horizon_sessions=21, step=5, naive_mae=naive_mae)
+
+
+def test_fields_are_those_of_the_event() -> None:
+    assert [f.name for f in fields(Score)] == list(Metrics.model_fields)
+
+
+def test_a_score_is_an_event_payload_of_plain_numbers() -> None:
+    found = asdict(run(rows(252), naive_mae=2.0))
+    assert {type(v) for v in found.values()} == {int, float}
+    Metrics.model_validate(found, strict=True)
+
+
+def test_prices_are_rebuilt_from_log_returns_and_no_change_is_scored_on_the_same_rows() -> None:
+    data = rows(252)
+    found = run(data, naive_mae=2.0)
+    forecast, actual = data["price"] * np.exp(data["y_hat"]), data["price"] * np.exp(data["y"])
+    own, unchanged = np.abs(forecast - actual).mean(), np.abs(data["price"] - actual).mean()
+    assert found.mae == pytest.approx(own)
+    assert found.mase == pytest.approx(own / 2.0)
+    assert found.pinball_50 == pytest.approx(own / 2.0)
+    assert found.mape == pytest.approx(mape(forecast, actual))
+    assert found.r2 == pytest.approx(r2(forecast, actual))
+    assert found.no_change_mae == pytest.approx(unchanged)
+    assert found.no_change_mape == pytest.approx(mape(data["price"], actual))
+    assert found.skill == pytest.approx(1 - own / unchanged)
+    assert found.skill > 0.1
+    assert found.dm_p is not None
+    assert found.dm_p < 0.01
+    assert found.n == 252
+    assert found.n_effective == pytest.approx((251 * 5 + 21) / 21)
+
+
+def test_rows_without_outcome_or_forecast_do_not_count() -> None:
+    data, whole = rows(60), rows(50)
+    data["y"][55:] = np.nan
+    data["y_hat"][50:55] = np.nan
+    whole = {name: values[:50] for name, values in data.items()}
+    assert run(data) == run(whole)
+
+
+def test_no_change_itself_has_no_skill_no_direction_and_no_p_value() -> None:
+    data = rows(100)
+    data["y_hat"][:] = 0.0
+    found = run(data)
+    assert found.skill == 0.0
+    assert found.directional_accuracy is None
+    assert found.dm_p is None
+    assert found.mae == found.no_change_mae
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_few_rows_have_a_count_and_nothing_else(n: int) -> None:
+    found = asdict(run(rows(n), naive_mae=2.0))
+    assert found.pop("n") == n
+    assert found.pop("n_effective") == n
+    assert set(found.values()) == {None}
+
+
+def test_there_is_no_mase_without_its_scale() -> None:
+    assert run(rows(50)).mase is None
+
+
+def test_no_number_is_ever_nan() -> None:
+    data = rows(10)
+    data["y"][:] = 0.0
+    data["price"][:] = 40.0
+    found = run(data)
+    assert found.r2 is None
+    assert found.skill is None
+    assert all(value is None or np.isfinite(value) for value in asdict(found).values())
