@@ -20,7 +20,12 @@ from cbi_common.timeseries.leakage import poison
 AS_OF = date(2025, 5, 16)
 MARKET = load_market("zl")
 DATE_OF = {series.table: series.date for series in MARKET.series}
-LEAKS = ("centred_feature", "labels_before_they_mature", "scaler_on_all_rows", "two_sided_regime")
+LEAKS = {
+    "centred_feature": ("ingest",),
+    "labels_before_they_mature": ("ingest", "trainer-cpu"),
+    "scaler_on_all_rows": ("ingest", "trainer-metal"),
+    "two_sided_regime": ("ingest", "regime"),
+}
 
 
 def interior_cutoffs() -> list[int]:
@@ -49,8 +54,10 @@ def poisoned(folder: Path, copy: Path, cutoff: int) -> Path:
 
 def one_pass(warehouse: Path, home: Path, leak: str | None = None) -> Path:
     home.mkdir(parents=True)
-    planted = f"cbi_common.testing.leaks:{leak}" if leak else None
-    return run_in_fresh_process(Pass(str(warehouse), str(home), AS_OF.isoformat(), leak=planted))
+    if leak is None:
+        return run_in_fresh_process(Pass(str(warehouse), str(home), AS_OF.isoformat()))
+    planted = f"cbi_common.testing.leaks:{leak}"
+    return run_in_fresh_process(Pass(str(warehouse), str(home), AS_OF.isoformat(), leak=planted, services=LEAKS[leak]))
 
 
 @pytest.fixture(scope="module")

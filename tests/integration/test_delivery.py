@@ -286,6 +286,25 @@ def test_stopping_hands_back_at_once(tmp_path: Path) -> None:
     play(tmp_path, scene, ack_wait_s=60)
 
 
+def test_a_handler_that_cancels_itself_does_not_end_the_subscription(tmp_path: Path) -> None:
+    async def scene(stage: Bench) -> None:
+        times = 0
+
+        async def answer(event: Event) -> Sequence[Outgoing]:
+            nonlocal times
+            times += 1
+            if times == 1:
+                raise asyncio.CancelledError
+            return [Outgoing(Answered(text=event.data.text))]
+
+        service = await stage.start(lambda s: s.on(Asked, answer, publishes=(Answered,)))
+        await stage.ask("x")
+        assert await stage.answers(1) == ["x"]
+        assert service.ready
+
+    play(tmp_path, scene)
+
+
 def test_a_dead_letter_can_be_sent_again(tmp_path: Path) -> None:
     async def scene(stage: Bench) -> None:
         await stage.start(Script(ContractError("not yet")).configure)
@@ -330,12 +349,13 @@ async def _truth(value: object) -> bool | None:
 
 
 async def _written(file: Path) -> bool | None:
-    return (file.exists() and bool(file.read_text())) or None
+    return await asyncio.to_thread(lambda: file.exists() and bool(file.read_text())) or None
 
 
 async def _gone(file: Path) -> bool | None:
-    alive = []
-    for pid in map(int, file.read_text().split()):
-        if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-            alive.append(pid)
-    return not alive or None
+    pids = (await asyncio.to_thread(file.read_text)).split()
+    return not any(_alive(int(pid)) for pid in pids) or None
+
+
+def _alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

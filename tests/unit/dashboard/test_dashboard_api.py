@@ -10,11 +10,13 @@ from cbi_common.events.base import Envelope
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.reporting.projection import Runs
 from cbi_common.testing.story import POINTS, RUN_ID, START, Story, exported, forecast_ready
-from dashboard.api import create_api
+from dashboard.domain.answers import GivenUp
+from dashboard.domain.known import Known
+from dashboard.handlers import create_api
 
 
 def client(events: Iterable[Envelope[object]] = ()) -> TestClient:
-    return TestClient(create_api(Runs(events), lambda: START + timedelta(days=1)))
+    return TestClient(create_api(Known(Runs(events)), lambda: START + timedelta(days=1)))
 
 
 @pytest.mark.parametrize("path", ["predictions", "forecast/1m", "regime/current", "quality"])
@@ -138,3 +140,15 @@ def test_the_empty_page_says_how_to_begin() -> None:
     assert answer.status_code == 200
     assert "cbi run" in answer.text
     assert Outline(answer.text).open == []
+
+
+def test_a_malformed_event_is_on_the_page_with_its_reason() -> None:
+    known = Known(Runs())
+    served = TestClient(create_api(known, lambda: START))
+    assert served.get("/api/dead").json() == []
+    reason = "data.exported: not JSON; publish a JSON object"
+    known.given_up = (
+        GivenUp(number=1, published=START, subject="data.exported", consumer="regime--detect", reason=reason),
+    )
+    assert served.get("/api/dead").json()[0]["reason"] == reason
+    assert reason in served.get("/").text

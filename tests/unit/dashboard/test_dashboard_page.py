@@ -6,6 +6,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.reporting.projection import Runs
 from cbi_common.testing.story import START, Story, exported, forecast_ready, horizon_forecast, metrics
 from dashboard.domain import page, view
+from dashboard.domain.known import Known
 
 TODAY = START + timedelta(hours=2)
 
@@ -41,7 +42,7 @@ def test_the_record_is_never_flattered(skill: float | None, dm_p: float | None, 
 
 
 def test_bands_share_one_scale() -> None:
-    shown = page.compose(Runs(Story().whole()), TODAY)
+    shown = page.compose(Known(Runs(Story().whole())), TODAY)
     assert min(row.band.left for row in shown.rows) == 0
     assert max(row.band.left + row.band.width for row in shown.rows) == pytest.approx(100, abs=0.2)
     for row in shown.rows:
@@ -50,22 +51,22 @@ def test_bands_share_one_scale() -> None:
 
 
 def test_an_empty_system_says_how_to_begin() -> None:
-    shown = page.compose(Runs(), TODAY)
+    shown = page.compose(Known(Runs()), TODAY)
     assert "cbi run" in shown.empty
     assert shown.rows == ()
 
 
 def test_fresh_data_is_not_called_old_and_old_data_is() -> None:
-    runs = Runs(Story().whole())
-    assert not page.compose(runs, TODAY).old
-    later = page.compose(runs, TODAY + timedelta(days=30))
+    known = Known(Runs(Story().whole()))
+    assert not page.compose(known, TODAY).old
+    later = page.compose(known, TODAY + timedelta(days=30))
     assert later.old
     assert "33 days ago" in later.freshness
 
 
 def test_a_rejected_newer_run_is_named_beside_the_older_numbers() -> None:
     newer = Story("newer", START + timedelta(hours=1))
-    shown = page.compose(Runs([*Story().whole(), *newer.rejection()]), TODAY)
+    shown = page.compose(Known(Runs([*Story().whole(), *newer.rejection()])), TODAY)
     assert shown.old
     assert "text_in_numbers" in shown.freshness
     assert shown.runs[0].stage == "rejected"
@@ -75,7 +76,7 @@ def test_a_rejected_newer_run_is_named_beside_the_older_numbers() -> None:
 def test_a_missing_horizon_is_listed_with_its_reason() -> None:
     story = Story()
     events = [story.request, story.tell(exported()), story.tell(forecast_ready(without=Horizon.M12))]
-    shown = page.compose(Runs(events), TODAY)
+    shown = page.compose(Known(Runs(events)), TODAY)
     assert shown.missing == (("12 months", "no member has matured cutoffs"),)
     assert shown.regime is None
     assert {row.why for row in shown.rows} == {"not explained yet"}

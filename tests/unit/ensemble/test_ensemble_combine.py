@@ -47,7 +47,11 @@ def test_scores_against_a_naive_loop(world):
         actual = [r["price"] * np.exp(r["y"]) for r in rows]
         inside = [r["lower"] <= a <= r["upper"] for r, a in zip(rows, actual, strict=True)]
         errors = [abs(r["price"] * np.exp(r["y_hat"]) - a) / a for r, a in zip(rows, actual, strict=True)]
+        years = [session_date(r["target_session"]).year for r in rows]
+        full = {year for year in years if years.count(year) >= 12}
+        yearly = [np.mean([i for i, y in zip(inside, years, strict=True) if y == year]) for year in full]
         found = ready.forecasts[horizon]
+        assert found.worst_year_coverage == pytest.approx(min(yearly))
         assert found.coverage_90 == pytest.approx(np.mean(inside))
         assert found.coverage_90_last60 == found.coverage_90
         assert found.metrics.mape == pytest.approx(np.mean(errors))

@@ -22,7 +22,17 @@ def test_every_event_stands_under_its_cause_whatever_the_order(shuffled) -> None
 
 
 def test_an_event_without_its_cause_is_a_root() -> None:
-    assert len(causation(WHOLE[2:4])) == 2
+    assert [node.event.type for node in causation(WHOLE[-3:])] == [event.type for event in WHOLE[-3:]]
+
+
+def test_a_result_stands_under_the_plan_when_its_job_is_forgotten() -> None:
+    def by_a_job(event):
+        return event.model_copy(update={"causationid": "job"}) if event.type == "model.trained" else event
+
+    (root,) = causation([by_a_job(event) for event in WHOLE])
+    (export,) = root.children
+    plans = [node for node in export.children if node.event.type == "training.planned"]
+    assert [{child.event.data.model_id for child in plan.children} for plan in plans] == [{"ets"}, {"dense"}]
 
 
 def test_around_an_event_are_its_causes_and_its_effects() -> None:

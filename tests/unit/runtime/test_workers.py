@@ -43,10 +43,12 @@ def test_peak_memory_is_the_childs_own() -> None:
     assert 200 < run("hold", {"mb": 200}).peak_mb < 400
 
 
-def test_a_job_runs_alone_on_one_thread_with_fixed_hashes() -> None:
-    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONHASHSEED"]
-    value = run("environment", {"names": names}).value
-    assert value == {**dict.fromkeys(names[:3], "1"), "PYTHONHASHSEED": "0", "group": True}
+def test_a_job_runs_alone_on_one_thread_with_fixed_hashes_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CBI_NATS_PASSWORD", "s3cret")
+    threads = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
+    value = run("environment", {"names": [*threads, "PYTHONHASHSEED", "CBI_NATS_PASSWORD"]}).value
+    expected = {**dict.fromkeys(threads, "1"), "PYTHONHASHSEED": "0", "CBI_NATS_PASSWORD": None, "group": True}
+    assert value == expected
 
 
 def test_our_errors_come_back_as_themselves() -> None:

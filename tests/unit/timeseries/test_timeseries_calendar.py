@@ -1,8 +1,12 @@
+import os
 import subprocess
 import sys
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +36,20 @@ def test_sessions_are_those_of_the_library_from_1900_to_2100() -> None:
 def test_holidays_are_weekdays_in_order() -> None:
     assert (np.diff(holidays()) > 0).all()
     assert np.is_busday(holidays()).all()
+
+
+@pytest.mark.real_data
+def test_sessions_agree_with_the_prices_of_the_owner() -> None:
+    folder = Path(os.environ.get("REAL_WAREHOUSE", "../shared/data/warehouse"))
+    table = pq.read_table(folder / "yahoo_finance_comprehensive.biofuel_components_canonical.parquet")
+    priced = table.filter(pc.is_valid(table["soybean_oil_price_cwt"]))
+    dates = np.unique(priced["date"].to_numpy().astype("datetime64[D]"))
+    numbers, is_session = session_numbers(dates)
+    # Closures on which Yahoo repeats the last close, and 2025-01-09, when grains did trade: the library has it closed.
+    assert dates[~is_session].astype(str).tolist() == ["2004-06-11", "2005-11-24", "2006-11-23", "2025-01-09"]
+    modern = numbers[dates >= np.datetime64("2005-01-01")]
+    unpriced = np.setdiff1d(np.arange(modern[0], modern[-1] + 1), numbers[is_session])
+    assert [str(session_date(int(n))) for n in unpriced] == ["2012-10-29", "2012-10-30", "2016-10-10", "2016-11-11"]
 
 
 def test_anchor_is_the_first_session_of_2000() -> None:

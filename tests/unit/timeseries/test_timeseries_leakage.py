@@ -83,8 +83,8 @@ def test_append_adds_days_that_were_not_there_on_the_same_weekdays() -> None:
 def test_equal_seeds_give_equal_poison_and_no_future_gives_none(mode: Mode) -> None:
     one, two = (poison(table(), "date", CUT, mode, np.random.default_rng(4)) for _ in range(2))
     assert one.to_pandas().equals(two.to_pandas())
-    assert poison(table(), "date", DAYS[-1], mode, np.random.default_rng(4)) is not None
-    assert poison(table(), "date", DAYS[-1], mode, np.random.default_rng(4)).equals(table()) or mode == "noise"
+    nothing = poison(table(), "date", DAYS[-1], mode, np.random.default_rng(4))
+    assert nothing.to_pandas().equals(table().to_pandas())
 
 
 def test_rows_without_a_date_are_left_alone() -> None:
@@ -111,10 +111,7 @@ def predictions(**changes: Any) -> dict[str, Any]:
 
 def test_equal_tables_do_not_differ_and_nan_equals_nan() -> None:
     assert first_difference(predictions(), predictions(), 99) is None
-    assert (
-        first_difference(pa.table(predictions()), pa.table(predictions()).to_pandas(), 99, session="session")
-        is not None
-    )
+    assert first_difference(pa.table(predictions()), predictions(), 99) is None
     frame = pa.table(predictions()).to_pandas()
     assert first_difference(frame, frame.copy(), 99) is None
 

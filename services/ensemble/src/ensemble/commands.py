@@ -10,7 +10,7 @@ from cbi_common.runtime.commands.options import View, examples, over_a_run
 @click.command(epilog=examples("cbi forecast", "cbi forecast --run 3fa9 --json"))
 @over_a_run
 def forecast(view: View) -> None:
-    """Show the forecast of every horizon with its band and its record."""
+    """Show the forecasts, their bands and record."""
     from cbi_common.reporting.tables import forecast_table
 
     view.part("forecasts")

@@ -8,7 +8,7 @@ from typing import Any
 from cbi_common.core.identity import digest
 from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataExported
-from cbi_common.events.manifest import Member, RunManifest
+from cbi_common.events.manifest import RunManifest
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import ModelFailed, ModelTrained
 from cbi_common.runtime.state import State
@@ -55,19 +55,18 @@ class FanIn:
         if export is None or regime is None:
             return None
         exported = Envelope[DataExported].model_validate_json(export)
-        trained: list[ModelTrained] = []
-        failed: list[str] = []
+        results: list[bytes] = []
         for member in self._manifest(exported.data).members:
             result = await self._part(run, member_part(member.model_id, member.horizon))
             if result is None:
                 return None
-            parsed = Envelope[ModelTrained | ModelFailed].model_validate_json(result).data
-            if isinstance(parsed, ModelTrained):
-                trained.append(parsed)
-            else:
-                failed.append(name_of(member))
+            results.append(result)
+        members = [Envelope[ModelTrained | ModelFailed].model_validate_json(result).data for result in results]
         return Arrived(
-            exported, Envelope[RegimeDetected].model_validate_json(regime).data, tuple(trained), tuple(failed)
+            export=exported,
+            regime=Envelope[RegimeDetected].model_validate_json(regime).data,
+            trained=tuple(m for m in members if isinstance(m, ModelTrained)),
+            failed=tuple(f"{m.model_id}@{m.horizon}" for m in members if isinstance(m, ModelFailed)),
         )
 
     def forget(self, run: str) -> None:
@@ -92,11 +91,6 @@ class FanIn:
 def member_part(model_id: str, horizon: str) -> str:
     """Return the part that holds a member's result."""
     return f"member.{model_id}.{horizon}"
-
-
-def name_of(member: Member) -> str:
-    """Return how a member is called in reports."""
-    return f"{member.model_id}@{member.horizon}"
 
 
 def _key(run: str, part: str) -> str:

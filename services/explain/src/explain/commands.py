@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cbi_common.runtime.commands.options import View, examples, over_a_run
+from cbi_common.runtime.commands.options import View, examples, horizon_choice, over_a_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,16 +25,18 @@ _TOP_DRIVERS = 10
         "cbi explain 1m       one month, groups and the ten largest drivers",
     )
 )
-@click.argument("horizon", required=False)
+@click.argument("horizon", required=False, type=horizon_choice, metavar="HORIZON")
 @over_a_run
 def explain(view: View, horizon: str | None) -> None:
-    """Say in ¢/lb why the forecast differs from no-change: per driver group, or for one HORIZON per driver too."""
-    from cbi_common.core.horizon import Horizon
+    """Say why the forecast differs from no-change.
 
-    if horizon is not None and horizon not in set(Horizon):
-        raise click.BadParameter(f"{horizon!r} is not one of {', '.join(Horizon)}", param_hint="HORIZON")
+    In ¢/lb per driver group; for one HORIZON per driver too.
+    """
+    from cbi_common.core.horizon import Horizon
+    from cbi_common.reporting.report import in_order
+
     event = view.need(view.run.explanation, "explanation")
-    found: Mapping[Horizon, HorizonExplanation] = event.data.explanations
+    found = in_order(event.data.explanations)
     if horizon is None:
         view.show(_groups(view.report, found), "explanations")
         return
@@ -74,5 +76,7 @@ def _drivers(report: Report, horizon: str, found: HorizonExplanation) -> Table:
             ("sum", "forecast", number(found.forecast)),
             *(("driver", name, number(value, signed=True)) for name, value in drivers),
         ),
-        note=f"drivers are parts of the groups; the {len(drivers)} largest of {len(found.drivers)} are listed",
+        note=f"drivers are parts of the groups; the {len(drivers)} largest of {len(found.drivers)} are listed"
+        if drivers
+        else "",
     )

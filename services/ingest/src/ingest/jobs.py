@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -26,7 +27,7 @@ from ingest.adapters.sources import fingerprints, read_sources, unused_tables
 from ingest.domain.features import Knowledge, compute_features, lost_features
 from ingest.domain.flaws import Flaw
 from ingest.domain.gate import Refusal, Verdict, examine
-from ingest.domain.manifest import plan_run
+from ingest.domain.manifest import Plan, plan_run
 from ingest.domain.panel import Panel, build_panel
 
 VERSION = 1
@@ -136,21 +137,20 @@ def quality(arg: dict[str, Any]) -> dict[str, Any]:
 
 def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: Lake) -> dict[str, Any]:
     content = [VERSION, market.sha256, fingerprints(market, warehouse)]
-    catalogue = load_catalogue()
     asked = request.model_dump(mode="json", exclude={"lake", "warehouse"})
     source = [warehouse.label, warehouse.simulated, sorted(warehouse.tables())]
-    key = f"export/{digest(content, source, catalogue.sha256, asked)}"
+    key = f"export/{digest(content, source, load_catalogue().sha256, asked)}"
     done = _intact(lake, key)
     if done is not None:
         return {"exported": done}
     verdict = _judge(market, warehouse, request.as_of)
-    if verdict.refusal is not None or verdict.as_of is None:
+    if verdict.refusal is not None:
         return _rejected(request, warehouse, verdict.refusal, verdict)
     panel = build_panel(market, verdict.series)
     features = compute_features(market, panel)
     knowledge = Knowledge(panel.sessions, features)
     plan = plan_run(
-        catalogue,
+        load_catalogue(),
         request.profile,
         first_session=int(panel.sessions[0]),
         as_of_session=int(panel.sessions[-1]),
@@ -159,31 +159,17 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
         inherited=request.inherited_refits,
     )
     if not plan.windows:
-        detail = f"{len(panel.sessions)} sessions of prices are too few for any horizon of profile {request.profile}"
-        refusal = Refusal(market.by_name[market.price].table, Flaw("history", "rejected", len(panel.sessions), detail))
-        return _rejected(request, warehouse, refusal, verdict)
-    at_as_of = digest(*content, verdict.as_of.isoformat())
+        return _rejected(request, warehouse, _too_short(market, panel, request.profile), verdict)
+    at_as_of = digest(*content, str(panel.dates[-1]))
     dropped = {**lost_features(market, verdict.lost), **knowledge.unusable(int(panel.sessions[-1]))}
     datasets = {
         "panel": _put_dataset(lake, f"panel/{at_as_of}", panel, panel.series, verdict.lost),
         "full": _put_dataset(lake, f"full/{at_as_of}", panel, features, dropped),
     }
-    manifest = RunManifest(
-        market=market.id,
-        as_of=verdict.as_of,
-        as_of_session=int(panel.sessions[-1]),
-        profile=request.profile,
-        simulated=warehouse.simulated,
-        datasets={name: dataset.ref for name, dataset in datasets.items()},
-        refits=plan.refits,
-        cutoff_every=catalogue.profiles[request.profile].cutoff_sessions,
-        windows=plan.windows,
-        members=plan.members,
-        catalogue_sha256=catalogue.sha256,
-    )
+    manifest = _manifest(request, panel, plan, {name: d.ref for name, d in datasets.items()}, warehouse.simulated)
     exported = DataExported(
         market=market.id,
-        as_of=verdict.as_of,
+        as_of=manifest.as_of,
         profile=request.profile,
         run_id=manifest.run_id,
         manifest=_put_manifest(lake, manifest),
@@ -196,18 +182,41 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
     return {"exported": exported}
 
 
+def _manifest(
+    request: ExportRequest, panel: Panel, plan: Plan, datasets: dict[str, LakeRef], simulated: bool
+) -> RunManifest:
+    catalogue = load_catalogue()
+    return RunManifest(
+        market=request.market,
+        as_of=panel.dates[-1].item(),
+        as_of_session=int(panel.sessions[-1]),
+        profile=request.profile,
+        simulated=simulated,
+        datasets=datasets,
+        refits=plan.refits,
+        cutoff_every=catalogue.profiles[request.profile].cutoff_sessions,
+        windows=plan.windows,
+        members=plan.members,
+        catalogue_sha256=catalogue.sha256,
+    )
+
+
+def _too_short(market: Market, panel: Panel, profile: Profile) -> Refusal:
+    sessions = len(panel.sessions)
+    detail = f"{sessions} sessions of prices are too few for any horizon of profile {profile}"
+    return Refusal(market.by_name[market.price].table, Flaw("history", "rejected", sessions, detail))
+
+
 def _judge(market: Market, warehouse: Warehouse, requested: date | None) -> Verdict:
     verdict = examine(market, read_sources(market, warehouse), requested)
     return replace(verdict, quality={**verdict.quality, **unused_tables(market, warehouse)})
 
 
 def _intact(lake: Lake, key: str) -> dict[str, Any] | None:
-    if lake.get_if_intact(key) is None:
+    stored = lake.get_if_intact(key)
+    if stored is None:
         return None
-    ref = lake.find(key)
-    if ref is None:
-        return None
-    raw: dict[str, Any] = lake.get_json(ref)
+    raw: dict[str, Any] = json.loads(stored)
     exported = DataExported.model_validate(raw)
     refs = [dataset.ref for dataset in exported.datasets.values()]
     if exported.manifest is not None:
@@ -240,22 +249,19 @@ def _knowledge_of(table: pa.Table) -> Knowledge:
 
 
 def _rejected(
-    request: ExportRequest, warehouse: Warehouse, refusal: Refusal | None, verdict: Verdict | None
+    request: ExportRequest, warehouse: Warehouse, refusal: Refusal, verdict: Verdict | None
 ) -> dict[str, Any]:
-    if refusal is None:
-        raise InfrastructureError("no price and no reason", where="ingest gate", hint="report this as a bug")
-    return {
-        "rejected": DataRejected(
-            market=request.market,
-            as_of=request.as_of,
-            profile=request.profile,
-            warehouse=warehouse.label,
-            simulated=warehouse.simulated,
-            table=refusal.table,
-            check=refusal.flaw.check,
-            message=f"{refusal.table}: {refusal.flaw.detail}",
-            count=refusal.flaw.count,
-            sample_rows=refusal.flaw.rows,
-            quality={} if verdict is None else verdict.quality,
-        ).model_dump(mode="json")
-    }
+    event = DataRejected(
+        market=request.market,
+        as_of=request.as_of,
+        profile=request.profile,
+        warehouse=warehouse.label,
+        simulated=warehouse.simulated,
+        table=refusal.table,
+        check=refusal.flaw.check,
+        message=f"{refusal.table}: {refusal.flaw.detail}",
+        count=refusal.flaw.count,
+        sample_rows=refusal.flaw.rows,
+        quality={} if verdict is None else verdict.quality,
+    )
+    return {"rejected": event.model_dump(mode="json")}

@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 )
 @over_a_run
 def validate(view: View, source: str) -> None:
-    """Show matured forecasts against what happened: overall, by regime, era and size of move."""
+    """Show matured forecasts against what happened.
+
+    Overall, by regime, by era and by size of move.
+    """
     event = view.need(view.run.validations.get(source), f"{source} validation")
     found: ValidationCompleted = event.data
     view.show(_slices(view.report, found), "validation", found.model_dump(mode="json"))
 
 
 def _slices(report: Report, found: ValidationCompleted) -> Table:
+    from cbi_common.reporting.report import in_order
     from cbi_common.reporting.tables import Table, columns, heading, number, percent
 
     lines = [
@@ -39,7 +43,7 @@ def _slices(report: Report, found: ValidationCompleted) -> Table:
             percent(part.metrics.mape), percent(part.metrics.no_change_mape), percent(part.metrics.skill, signed=True),
             percent(part.metrics.directional_accuracy, digits=0), percent(part.coverage_90, digits=0),
         )
-        for horizon, parts in found.horizons.items()
+        for horizon, parts in in_order(found.horizons).items()
         for part in parts
     ]  # fmt: skip
     return Table(

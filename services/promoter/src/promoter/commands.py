@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--policy", metavar="NAME", help="Only the gates of one policy (plan, relative).")
 @over_a_run
 def gates(view: View, policy: str | None) -> None:
-    """Show the promotion gates of every horizon's candidate: value, threshold, verdict."""
+    """Show the promotion gates and their verdicts."""
     from cbi_common.reporting.tables import Table, columns, heading, number
 
     found: Mapping[Horizon, GateReport] = view.part("gates")

@@ -10,7 +10,7 @@ from cbi_common.runtime.commands.options import View, examples, over_a_run
 @click.command(epilog=examples("cbi regime", "cbi regime --json"))
 @over_a_run
 def regime(view: View) -> None:
-    """Show the state of the market and how well it has been detected."""
+    """Show the market's regime and its detection."""
     from cbi_common.reporting.report import RegimeReport
     from cbi_common.reporting.tables import Table, columns, heading, percent
 

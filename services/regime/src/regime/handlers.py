@@ -10,7 +10,7 @@ from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataExported
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.runtime.service import Kit, Outgoing
-from regime.version import VERSION
+from regime.environment import ENVIRONMENT, VERSION
 
 
 class Handlers:
@@ -24,7 +24,7 @@ class Handlers:
         manifest = event.data.manifest
         if manifest is None:
             return []
-        key = f"regime/{digest(VERSION, manifest.sha256)}"
+        key = f"regime/{digest(VERSION, ENVIRONMENT.identity(), manifest.sha256)}"
         stored = self._lake.get_if_intact(key)
         if stored is None:
             argument = {"lake": self._lake.url, "manifest": manifest.model_dump(mode="json"), "key": key}

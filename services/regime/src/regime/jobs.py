@@ -21,7 +21,7 @@ from regime.adapters import lightgbm_multiclass
 from regime.domain.classifier import features, folds
 from regime.domain.labels import CLASSES, UNKNOWN, rule_labels
 from regime.domain.scores import accuracy, ahead_accuracy, balanced_accuracy
-from regime.version import VERSION
+from regime.environment import ENVIRONMENT, VERSION
 
 _AHEAD = (5, 21)
 
@@ -78,8 +78,9 @@ def _walk(lake: Lake, panel: dict[str, Any], labels: Ints, first_session: int) -
 
 
 def _fitted(lake: Lake, x: Floats, labels: Ints) -> str:
-    identity = digest(VERSION, lightgbm_multiclass.PARAMETERS, sha256_hex(x.tobytes()), sha256_hex(labels.tobytes()))
-    key = f"regime-fold/{identity}"
+    rows = [sha256_hex(x.tobytes()), sha256_hex(labels.tobytes())]
+    settings = [lightgbm_multiclass.PARAMETERS, lightgbm_multiclass.ROUNDS]
+    key = f"regime-fold/{digest(VERSION, ENVIRONMENT.identity(), settings, rows)}"
     stored = lake.get_if_intact(key)
     if stored is not None:
         return stored.decode()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cbi_common.runtime.commands.options import View, examples, over_a_run
+from cbi_common.runtime.commands.options import View, examples, horizon_choice, over_a_run
 
 if TYPE_CHECKING:
     from cbi_common.reporting.report import ModelReport, Report
@@ -20,15 +20,12 @@ if TYPE_CHECKING:
         "cbi leaderboard --json",
     )
 )
-@click.option("--horizon", metavar="H", help="Every score of one horizon: 1w, 1m, 3m, 6m or 12m.")
+@click.option("--horizon", type=horizon_choice, help="Show every score of one horizon.")
 @over_a_run
 def leaderboard(view: View, horizon: str | None) -> None:
-    """Rank the models by their skill against no-change."""
-    from cbi_common.core.horizon import Horizon
+    """Rank the models by skill against no-change."""
     from cbi_common.reporting.tables import ranking
 
-    if horizon is not None and horizon not in set(Horizon):
-        raise click.BadParameter(f"{horizon!r} is not one of {', '.join(Horizon)}", param_hint="--horizon")
     models: tuple[ModelReport, ...] = view.part("models")
     if horizon is None:
         view.show(ranking(view.report), "models")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from cbi_common.events.base import Envelope, LakeRef
+from cbi_common.events.training import ModelFailed, ModelTrained, TrainingPlanned
 
 
 class Node(NamedTuple):
@@ -18,11 +19,23 @@ class Node(NamedTuple):
 
 
 def causation(events: Sequence[Envelope[Any]]) -> tuple[Node, ...]:
-    """Return the trees of causation; an event whose cause is not among ``events`` is a root."""
+    """Return the trees of causation; an event whose cause is not among ``events`` is a root.
+
+    The cause of a model's result is a job, which its queue forgets: the plan that announced the job stands in for it.
+    """
     known = {event.id for event in events}
+    plans = {
+        (job.model_id, horizon): event.id
+        for event in events
+        if isinstance(event.data, TrainingPlanned)
+        for job in event.data.jobs
+        for horizon in job.horizons
+    }
     effects: dict[str | None, list[Envelope[Any]]] = {}
     for event in sorted(events, key=lambda event: (event.time, event.id)):
-        cause = event.causationid if event.causationid in known and event.causationid != event.id else None
+        cause = event.causationid if event.causationid in known else None
+        if cause is None and isinstance(event.data, ModelTrained | ModelFailed):
+            cause = plans.get((event.data.model_id, event.data.horizon))
         effects.setdefault(cause, []).append(event)
 
     def grow(cause: str | None) -> tuple[Node, ...]:

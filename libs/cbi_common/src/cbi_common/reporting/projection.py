@@ -154,6 +154,11 @@ class Run:
         """Whether the final forecast, its explanation, its validation and the promoter's decision are there."""
         return self.stage == "done"
 
+    @property
+    def open(self) -> bool:
+        """Whether more is to come: the run has neither ended nor raised a critical alert."""
+        return self.stage not in ("done", "rejected") and self.critical is None
+
 
 class Runs:
     """All runs that a sequence of events tells of; applying an event twice, or in another order, changes nothing."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
 
 from cbi_common.core.horizon import Horizon
+from cbi_common.core.regime import Regime
 from cbi_common.events.base import Contract, Envelope
 from cbi_common.events.data import DataExported, DataRejected, TableQuality
 from cbi_common.events.forecast import HorizonForecast, VolatilityScore
 from cbi_common.events.promotion import GateReport, ModelPromoted, PromotionRejected
+from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import Metrics, ModelFailed, ModelTrained
 from cbi_common.reporting.projection import Run
 
 C = TypeVar("C", bound=Contract)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,8 @@ def build_report(run: Run, measured: Measured | None = None) -> Report:
     source: DataExported | DataRejected | None = run.export.data if run.export else run.rejected
     asked = source or run.request
     forecast = run.forecast.data if run.forecast else None
-    explained = run.explanation.data.explanations if run.explanation else {}
+    forecasts = in_order(forecast.forecasts if forecast else {})
+    explained = in_order(run.explanation.data.explanations if run.explanation else {})
     return Report(
         run_id=run.run_id,
         request_id=run.correlation_id,
@@ -186,9 +191,9 @@ def build_report(run: Run, measured: Measured | None = None) -> Report:
         },
         models=models(run),
         volatility=forecast.volatility if forecast else (),
-        regime=_pick(RegimeReport, run.regime.data) if run.regime else None,
-        ensemble={h: _ensemble(f) for h, f in forecast.forecasts.items()} if forecast else {},
-        forecasts={h: _pick(ForecastReport, f) for h, f in forecast.forecasts.items()} if forecast else {},
+        regime=_regime(run.regime.data) if run.regime else None,
+        ensemble={h: _ensemble(f) for h, f in forecasts.items()},
+        forecasts={h: _pick(ForecastReport, f) for h, f in forecasts.items()},
         missing=missing_horizons(run),
         explanations={h: _pick(ExplanationReport, e) for h, e in explained.items()},
         gates=gates(run),
@@ -223,6 +228,11 @@ def gates(run: Run) -> dict[Horizon, GateReport]:
         found |= event.data.gates
     for promoted in run.of(ModelPromoted):
         found[promoted.data.horizon] = promoted.data.report
+    return in_order(found)
+
+
+def in_order(found: Mapping[Horizon, V]) -> dict[Horizon, V]:
+    """Return the entries from the shortest to the longest horizon; JSON objects come back from the bus in any order."""
     return {horizon: found[horizon] for horizon in Horizon if horizon in found}
 
 
@@ -233,6 +243,16 @@ def _pick(kind: type[C], source: object, **extra: Any) -> C:
 def _model(result: ModelTrained | ModelFailed) -> ModelReport:
     return (
         _pick(ModelReport, result) if isinstance(result, ModelTrained) else _pick(ModelReport, result, status="failed")
+    )
+
+
+def _regime(found: RegimeDetected) -> RegimeReport:
+    return _pick(
+        RegimeReport,
+        found,
+        probabilities={state: found.probabilities[state] for state in Regime if state in found.probabilities},
+        forward_accuracy=dict(sorted(found.forward_accuracy.items(), key=lambda item: int(item[0]))),
+        persistence_accuracy=dict(sorted(found.persistence_accuracy.items(), key=lambda item: int(item[0]))),
     )
 
 

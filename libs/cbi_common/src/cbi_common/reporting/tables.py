@@ -12,10 +12,11 @@ UNKNOWN = "–"
 
 
 class Column(NamedTuple):
-    """Heading of a column; numbers stand to the right."""
+    """Heading of a column; numbers stand to the right, and a narrow screen does without what is extra."""
 
     name: str
     number: bool = True
+    extra: bool = False
 
 
 class Table(NamedTuple):
@@ -28,8 +29,9 @@ class Table(NamedTuple):
 
 
 def columns(*names: str) -> tuple[Column, ...]:
-    """Return columns from headings; one that begins with ``<`` holds text."""
-    return tuple(Column(name.removeprefix("<"), number=not name.startswith("<")) for name in names)
+    """Return columns from headings; ``<`` at the front marks text, ``?`` before it what a narrow screen leaves out."""
+    plain = [(name.removeprefix("?"), name.startswith("?")) for name in names]
+    return tuple(Column(name.removeprefix("<"), not name.startswith("<"), extra) for name, extra in plain)
 
 
 def percent(value: float | None, *, signed: bool = False, digits: int = 1) -> str:
@@ -70,16 +72,17 @@ def forecast_table(report: Report) -> Table:
             number(ensemble.metrics.dm_p), number(ensemble.n_effective, 0), percent(ensemble.coverage_90, digits=0),
             forecast.regime,
         ))  # fmt: skip
-    missing = "".join(f"{horizon}: no forecast, {reason}. " for horizon, reason in report.missing.items())
-    notes = "".join(f"{horizon}: {e.note}. " for horizon, e in report.ensemble.items() if e.note)
+    missing = [f"{horizon}: no forecast, {reason}" for horizon, reason in report.missing.items()]
+    notes = [f"{horizon}: {e.note}" for horizon, e in report.ensemble.items() if e.note]
+    skill = "skill: 1 − MAE / MAE of no-change on the same cutoffs, above 0 is better; coverage: of the 90 % band"
     return Table(
         title=f"Forecast in ¢/lb · {heading(report)}",
         columns=columns(
-            "<horizon", "<target date", "point", "90 % band", "current", "move", "<signal", "P(up)", "skill", "DM p",
-            "n eff", "coverage", "<regime",
+            "<horizon", "?<target date", "point", "90 % band", "current", "move", "<signal", "?P(up)", "skill", "?DM p",
+            "?n eff", "coverage", "?<regime",
         ),
         rows=tuple(lines),
-        note=f"{missing}{notes}skill: 1 − MAE / MAE of no-change on the same cutoffs; above 0 is better.",
+        note="\n".join([*missing, *notes, skill]),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from faststream.nats import NatsBroker
@@ -38,6 +38,7 @@ _AWAY = (
     js_errors.ServiceUnavailableError,
     js_errors.ServerError,
 )
+_NOWHERE = "nats://localhost:4222"  # for documents of services that are never started; `connect` refuses
 _ACK_TIMEOUT_S = 2.0
 _RECONNECT_WAIT_S = 0.25
 _LONGEST_PAUSE_S = 1.0
@@ -52,6 +53,18 @@ def unavailable(where: str) -> Iterator[None]:
         raise TransientError(f"the bus does not answer ({error})", where=where, hint="it is tried again") from error
     except nats_errors.Error as error:
         raise InfrastructureError(f"the bus refuses: {error}", where=where, hint="see the bus's log") from error
+
+
+class _Broker(NatsBroker):
+    """Keeps the client from its beginning on, so that one which never gets through can be closed."""
+
+    client: Client | None = None
+
+    async def _connect(self) -> Client:
+        self.client = Client()
+        await self.client.connect(**self._connection_kwargs)
+        self.config.connect(self.client)
+        return self.client
 
 
 class Bus:
@@ -77,8 +90,8 @@ class Bus:
         self.lost = asyncio.Event()
         """Set when the client has given up on the server, which then refused its credentials or broke the protocol."""
         password = settings.nats_password.get_secret_value() if settings.nats_password else None
-        self.broker = NatsBroker(
-            self._url or (),
+        self.broker = _Broker(
+            self._url or _NOWHERE,
             name=name,
             security=SASLPlaintext(settings.nats_user, password) if settings.nats_user and password else None,
             max_reconnect_attempts=-1,
@@ -89,6 +102,7 @@ class Bus:
             error_cb=self._on_error,
             disconnected_cb=self._on_disconnect,
             closed_cb=self._on_close,
+            drain_timeout=2,
             graceful_timeout=5.0,
             apply_types=False,
             logger=logging.getLogger("cbi_faststream"),  # its own logger writes to stderr by itself
@@ -138,6 +152,7 @@ class Bus:
         try:
             self._client = await asyncio.wait_for(self.broker.connect(), timeout_s)
         except (TimeoutError, OSError, nats_errors.Error) as error:
+            await self._discard()
             reason = self._last_error or error
             raise InfrastructureError(
                 f"cannot connect: {str(reason) or 'no answer'}",
@@ -152,8 +167,13 @@ class Bus:
             await self.broker.stop()
         except nats_errors.Error as error:
             _log.debug("closed without a server: %s", error)
-            await self.client.close()
+            await self._discard()
         self._client = None
+
+    async def _discard(self) -> None:
+        if self.broker.client is not None:
+            with suppress(OSError, nats_errors.Error):  # it tries to flush
+                await self.broker.client.close()
 
     async def declare_streams(self) -> None:
         """Create or update all streams and the state bucket.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cbi_common.reporting.tables import Table
 
 _PIPED_WIDTH = 140
+_GAP = 2
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -30,20 +31,36 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def show(table: Table, *, on: Console | None = None) -> None:
-    """Print a table: text to the left, numbers to the right."""
+    """Print a table: text to the left, numbers to the right; without rows, its title and note on one line.
+
+    A terminal that is too narrow for the whole table gets it without the columns that may be left out.
+    """
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(title=Text(table.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
+    target = on or console()
+    if not table.rows:
+        target.print(Text(f"{table.title}: {table.note or 'nothing'}"))
+        return
+    whole = _width(table) <= target.width
+    shown = [index for index, column in enumerate(table.columns) if whole or not column.extra]
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for index in shown:
+        column = table.columns[index]
         drawn.add_column(column.name, justify="right" if column.number else "left", overflow="fold")
     for row in table.rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    target = on or console()
+        drawn.add_row(*(Text(row[index]) for index in shown))
+    target.print(Text(table.title, style="bold"))
     target.print(drawn)
     if table.note:
         target.print(Text(table.note, style="dim"))
+
+
+def _width(table: Table) -> int:
+    cells = [max(len(text) for text in texts) for texts in zip(*table.rows, strict=True)]
+    names = [len(column.name) for column in table.columns]
+    return sum(max(pair) + _GAP for pair in zip(cells, names, strict=True))
 
 
 def simulated_banner(simulated: bool | None, *, on: Console | None = None) -> None:

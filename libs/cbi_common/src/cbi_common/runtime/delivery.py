@@ -138,7 +138,7 @@ class Delivery:
     @property
     def running(self) -> bool:
         """Whether every subscription pulls."""
-        return not self._stopping and all(s.running for s in self._bus.broker.subscribers)
+        return not self._stopping and all(_pulls(subscriber) for subscriber in self._bus.broker.subscribers)
 
     async def stop(self) -> None:
         """Pull no more, cancel what is in hand and give it back to the bus at once."""
@@ -172,7 +172,7 @@ class Delivery:
         except asyncio.CancelledError:
             await _nak(hand.raw)
             self._count(hand, "handed back")
-            if not self._stopping:
+            if _being_cancelled():
                 raise
         finally:
             del self._in_hand[hand.key]
@@ -258,6 +258,16 @@ class Delivery:
 
     def _count(self, hand: _Hand, outcome: str) -> None:
         telemetry.HANDLED.labels(self._service, hand.subscription.event.subject, outcome).inc()
+
+
+def _pulls(subscriber: Any) -> bool:
+    return subscriber.running and any(not task.done() for task in subscriber.tasks)
+
+
+def _being_cancelled() -> bool:
+    # And not only the work that it waits for: raising then would end FastStream's loop for good.
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _decode(message: NatsMessage) -> Envelope[Any]:

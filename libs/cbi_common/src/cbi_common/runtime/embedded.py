@@ -98,6 +98,7 @@ class Stack:
             await self._bus.connect()
             await self._bus.declare_streams()
             self._host = Host(self.settings, self._bus, discover(self._names).values())
+            await self._host.open()
             await self._host.start()
             self._lock.announce(self.settings)
         except BaseException:

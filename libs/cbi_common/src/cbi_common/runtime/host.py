@@ -53,17 +53,28 @@ class Host:
         """Return for each service whether it is connected and takes messages."""
         return {service.name: service.ready for service in self.services}
 
+    async def open(self) -> None:
+        """Open the ports: a process that waits for the bus is alive, and says that it is not ready.
+
+        Raises
+        ------
+        InfrastructureError
+            When a port is taken.
+        """
+        for server in self._servers:
+            await server.start()
+
     async def start(self) -> None:
-        """Open the ports, connect, and take messages; what was started is stopped again when a part cannot start."""
-        try:
-            for server in self._servers:
-                await server.start()
-            await asyncio.gather(*(service.bus.connect() for service in self.services))
-            await self._undelivered.start()
-            await asyncio.gather(*(service.start() for service in self.services))
-        except BaseException:
-            await self.stop()
-            raise
+        """Connect and take messages; the shared bus must be connected.
+
+        Raises
+        ------
+        InfrastructureError, TransientError
+            When the bus refuses or is gone again.
+        """
+        await asyncio.gather(*(service.bus.connect() for service in self.services))
+        await self._undelivered.start()
+        await asyncio.gather(*(service.start() for service in self.services))
 
     async def stop(self) -> None:
         """Hand back what is in work, then disconnect and close the ports."""

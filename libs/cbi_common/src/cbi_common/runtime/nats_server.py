@@ -62,7 +62,7 @@ class NatsServer:
         return settings.with_bus(f"nats://127.0.0.1:{self._port}", _USER, self._password)
 
     async def start(self) -> None:
-        """Start and wait until it takes connections.
+        """Start and wait until it takes connections; started again, it keeps its address.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class NatsServer:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(_end_leftover, self._folder)
-        self._port = _free_port()
+        self._port = self._port or _free_port()
         self._write_config()
         self._process = await self._spawn()
         try:

@@ -111,7 +111,7 @@ class Service:
                 self.broker.publisher(
                     event.subject,
                     schema=Envelope[event],  # type: ignore[valid-type]
-                    title=f"{self.name}: {event.subject}",
+                    title=f"{self.name}.{event.subject}",
                     description=event.__doc__,
                 )
 

@@ -39,6 +39,7 @@ async def serve(name: str, build: Build, settings: Settings) -> None:
     bus = Bus(settings, f"{name}-state")
     host = Host(settings, bus, [build])
     try:
+        await host.open()
         if not await _connected(bus, stop):
             return
         await host.start()

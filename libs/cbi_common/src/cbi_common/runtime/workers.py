@@ -121,7 +121,7 @@ async def _attempt(order: bytes, cpu_limit_s: float, name: str) -> JobResult | N
                 stdin=lifeline_end,
                 stdout=spoken,
                 stderr=STDOUT,
-                env={**os.environ, **_ENVIRONMENT},
+                env=_environment(),
                 pass_fds=(ordered.fileno(), answered.fileno()),
                 start_new_session=True,
             )
@@ -139,6 +139,12 @@ async def _attempt(order: bytes, cpu_limit_s: float, name: str) -> JobResult | N
     if status < 0:
         return None
     raise JobError(f"ended with status {status}: {said.splitlines()[-1] if said else 'it said nothing'}", where=name)
+
+
+def _environment() -> dict[str, str]:
+    # A job has no business on the bus.
+    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("CBI_NATS_")}
+    return {**inherited, **_ENVIRONMENT}
 
 
 async def _end_of(process: Process, limit_s: float, name: str) -> int:

@@ -65,8 +65,8 @@ class Lake:
         InfrastructureError
             When the store is full or cannot be written.
         """
-        ref = LakeRef(key=key, sha256=sha256_hex(data), size_bytes=len(data))
         path = self._ref_path(key)
+        ref = LakeRef(key=key, sha256=sha256_hex(data), size_bytes=len(data))
         try:
             blob = self._blob_path(ref.sha256)
             if not self._intact(blob, ref):

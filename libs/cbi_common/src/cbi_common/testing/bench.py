@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from cbi_common.core.clock import system_clock
+from cbi_common.core.errors import TransientError
 from cbi_common.events.base import Envelope, EventData
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.deadletters import DeadLetter
@@ -161,12 +162,13 @@ async def bench(folder: Path, **settings: Any) -> AsyncIterator[Bench]:
 
 
 async def eventually(probe: Callable[[], Awaitable[T | None]], *, within_s: float = 15) -> T:
-    """Return the first thing that ``probe`` finds."""
+    """Return the first thing that ``probe`` finds; while the bus is away it finds nothing."""
+    found: T | None = None
     async with asyncio.timeout(within_s):
-        found = await probe()
         while found is None:
             await asyncio.sleep(0.03)
-            found = await probe()
+            with suppress(TransientError):
+                found = await probe()
     return found
 
 

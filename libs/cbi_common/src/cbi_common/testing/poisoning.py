@@ -27,7 +27,7 @@ from cbi_common.events.manifest import Profile, RunManifest
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import ModelFailed, ModelTrained
 from cbi_common.storage.tables import get_table
-from cbi_common.testing.loopback import Loopback
+from cbi_common.testing.loopback import SERVICES, Loopback
 from cbi_common.timeseries.leakage import first_difference
 
 
@@ -41,6 +41,8 @@ class Pass:
     profile: Profile = "smoke"
     leak: str | None = None
     """``module:function``, called before the pipeline starts."""
+    services: tuple[str, ...] = SERVICES
+    """Without all of them there is no forecast, and what the others made is compared."""
 
 
 def run_in_fresh_process(one: Pass) -> Path:
@@ -89,29 +91,41 @@ def _hide_future(table: pa.Table, until: int) -> pa.Table:
 
 
 async def _run(one: Pass) -> None:
-    loopback = Loopback(Path(one.home), warehouse=one.warehouse)
-    request = DataRequested(market="zl", as_of=date.fromisoformat(one.as_of), profile=one.profile)
-    await loopback.publish(request)
+    loopback = Loopback(Path(one.home), tuple(one.services), warehouse=one.warehouse)
+    await loopback.publish(DataRequested(market="zl", as_of=date.fromisoformat(one.as_of), profile=one.profile))
     if rejected := loopback.of(DataRejected):
         raise InfrastructureError(rejected[0].message, where="data.rejected")
     if failed := loopback.of(ModelFailed):
         raise InfrastructureError(failed[0].error, where=f"model.failed {failed[0].model_id}")
-    (exported,) = loopback.of(DataExported)
-    (forecast,) = loopback.of(ForecastReady)
-    (regime,) = loopback.of(RegimeDetected)
-    refs: dict[str, LakeRef] = {f"dataset-{name}": data.ref for name, data in exported.datasets.items()}
-    refs |= {f"model-{m.model_id}-{m.horizon}": m.predictions for m in loopback.of(ModelTrained)}
-    refs |= {"served": forecast.served, "regime": regime.history}
+    refs = _tables(loopback)
+    if set(SERVICES) <= set(one.services) and not loopback.of(ForecastReady):
+        raise InfrastructureError("the run ended without a forecast", where=one.home)
     folder = Path(one.home) / "tables"
     folder.mkdir()
     for name, ref in refs.items():
         pq.write_table(get_table(loopback.kit.lake, ref), folder / f"{name}.parquet")
+    pq.write_table(_refits(loopback), folder / "refits.parquet")
+
+
+def _tables(loopback: Loopback) -> dict[str, LakeRef]:
+    (exported,) = loopback.of(DataExported)
+    return {
+        **{f"dataset-{name}": data.ref for name, data in exported.datasets.items()},
+        **{f"model-{m.model_id}-{m.horizon}": m.predictions for m in loopback.of(ModelTrained)},
+        **{f"regime-{found.as_of}": found.history for found in loopback.of(RegimeDetected)},
+        **{f"served-{found.as_of}": found.served for found in loopback.of(ForecastReady)},
+    }
+
+
+def _refits(loopback: Loopback) -> pa.Table:
+    (exported,) = loopback.of(DataExported)
     manifest = RunManifest.model_validate(loopback.kit.lake.get_json(exported.manifest))
-    refits = [
-        {"session": r.session, "models": ",".join(r.model_ids), "dropped": ",".join(r.dropped_columns)}
-        for r in manifest.refits
-    ]
-    pq.write_table(pa.Table.from_pylist(refits), folder / "refits.parquet")
+    return pa.Table.from_pylist(
+        [
+            {"session": r.session, "models": ",".join(r.model_ids), "dropped": ",".join(r.dropped_columns)}
+            for r in manifest.refits
+        ]
+    )
 
 
 def main() -> None:

@@ -92,24 +92,25 @@ def bands(
     known = np.searchsorted(target_sessions[usable], sessions, side="right")
     overlap = np.maximum(np.searchsorted(sessions, target_sessions, side="left") - np.arange(n), 1)
     residuals, tails = _Residuals(window), _Tails(alpha / 2.0)
-    ends, drawn = np.full((n, 2), np.nan), np.full((n, 2), np.nan)
-    quantiles, up = np.full((n, len(LEVELS)), np.nan), np.full(n, np.nan)
-    counts = np.zeros(n, dtype=np.int64)
+    drawn, counts = np.full((n, 2), np.nan), np.zeros(n, dtype=np.int64)
+    # Everything in units of sd: the ends of the band, the inner quantiles, and what lies above a standstill.
+    ends, inner, up = np.full((n, 2), np.nan), np.full((n, len(LEVELS)), np.nan), np.full(n, np.nan)
+    standstill = -y_hat / sd
     for i in range(n):
         for row in usable[known[i - 1] if i else 0 : known[i]]:
             residuals.add(float(scores[row]))
-            tails.learn(float(y[row]), ends[row], rate / int(overlap[row]))
+            tails.learn(float(scores[row]), ends[row], rate / float(overlap[row]))
         counts[i] = len(residuals)
-        if counts[i] < min_residuals or not np.isfinite(y_hat[i] + sd[i]):
+        if counts[i] < min_residuals or not np.isfinite(standstill[i]):
             continue
         drawn[i] = tails.levels
-        outer = np.array([residuals.low(tails.levels[0]), residuals.high(tails.levels[1])])
-        inner = np.array([residuals.low(q) if q < 0.5 else residuals.high(1.0 - q) for q in LEVELS])
-        if alpha == 2.0 * LEVELS[0]:
-            # The inner quantiles do not adapt; where the band has narrowed past them it cuts them off.
-            inner = np.concatenate([outer[:1], np.clip(inner[1:-1], *outer), outer[1:]])
-        ends[i], quantiles[i] = y_hat[i] + sd[i] * outer, y_hat[i] + sd[i] * inner
-        up[i] = residuals.share_above(-y_hat[i] / sd[i])
+        ends[i] = residuals.low(tails.levels[0]), residuals.high(tails.levels[1])
+        inner[i] = [residuals.low(q) if q < 0.5 else residuals.high(1.0 - q) for q in LEVELS]
+        up[i] = residuals.share_above(float(standstill[i]))
+    if alpha == 2.0 * LEVELS[0]:
+        # The inner quantiles do not adapt; where the band has narrowed past them it cuts them off.
+        inner = np.column_stack([ends[:, 0], np.clip(inner[:, 1:-1], ends[:, :1], ends[:, 1:]), ends[:, 1]])
+    ends, quantiles = (y_hat[:, None] + sd[:, None] * values for values in (ends, inner))
     return Bands(ends[:, 0], ends[:, 1], quantiles, up, drawn, counts)
 
 
@@ -143,15 +144,15 @@ class _Residuals:
 
 
 class _Tails:
-    """Levels of the two tails, moved by every outcome that had a band."""
+    """Levels of the two tails, moved by every residual that had a band."""
 
     def __init__(self, target: float) -> None:
         self.target = target
         self.levels = [target, target]
 
-    def learn(self, outcome: float, band: Floats, rate: float) -> None:
-        if np.isnan(band).any():
+    def learn(self, score: float, ends: Floats, rate: float) -> None:
+        if np.isnan(ends[0]):
             return
-        for side, missed in enumerate((outcome < band[0], outcome > band[1])):
+        for side, missed in enumerate((score < ends[0], score > ends[1])):
             moved = self.levels[side] + rate * (self.target - missed)
             self.levels[side] = min(max(moved, self.target / 5.0), self.target * 3.0)

@@ -131,3 +131,13 @@ class RunDetail(Contract):
     summary: RunAnswer
     report: Report
     lineage: tuple[LineageEvent, ...]
+
+
+class GivenUp(Contract):
+    """A message that a service could not take: malformed, or failed too often."""
+
+    number: int
+    published: datetime
+    subject: str
+    consumer: str
+    reason: str

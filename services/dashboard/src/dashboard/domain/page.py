@@ -8,10 +8,10 @@ from datetime import datetime
 from cbi_common.core.errors import IncompleteError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.explanation import HorizonExplanation
-from cbi_common.reporting.projection import Runs
 from cbi_common.reporting.tables import number, percent
 from dashboard.domain import view
 from dashboard.domain.answers import Origin, Prediction, RegimeAnswer, RunAnswer
+from dashboard.domain.known import Known
 
 NAMES = {
     Horizon.W1: "1 week",
@@ -25,6 +25,7 @@ _OLD_AFTER_DAYS = 4
 _PROVEN = 0.05
 _TOP_GROUPS = 3
 _RUNS_SHOWN = 8
+_ALERTS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,11 @@ class Page:
     runs: tuple[RunAnswer, ...]
 
 
-def compose(runs: Runs, now: datetime) -> Page:
+def compose(known: Known, now: datetime) -> Page:
     """Return the page as it reads at ``now``."""
-    today = now.date()
+    runs, today = known.runs, now.date()
     shown = tuple(view.summary(run) for run in runs.all()[: -_RUNS_SHOWN - 1 : -1])
-    alerts = tuple(
-        (
-            f"{event.time:%Y-%m-%d %H:%M}",
-            event.data.severity,
-            f"{event.data.source}: {event.data.what} {event.data.hint}",
-        )
-        for event in view.alerts(runs)
-    )
+    alerts = _attention(known)
     try:
         found = view.predictions(runs, today)
     except IncompleteError as error:
@@ -132,6 +126,18 @@ def verdict(p: Prediction) -> str:
     return f"not proven better than no change (p = {p.dm_p:.2f})"
 
 
+def _attention(known: Known) -> tuple[tuple[str, str, str], ...]:
+    alerts = [
+        (e.time, e.data.severity, f"{e.data.source}: {e.data.what} {e.data.hint}") for e in view.alerts(known.runs)
+    ]
+    letters = [
+        (letter.published, "warning", f"{letter.subject} given up by {letter.consumer}: {letter.reason}")
+        for letter in known.given_up
+    ]
+    newest = sorted([*alerts, *letters], reverse=True)[:_ALERTS_SHOWN]
+    return tuple((f"{time:%Y-%m-%d %H:%M}", severity, text) for time, severity, text in newest)
+
+
 def _row(p: Prediction, band: Band, explanation: HorizonExplanation | None) -> Row:
     return Row(
         horizon=p.horizon, name=NAMES[p.horizon], target_date=p.target_date.isoformat(), signal=p.signal,
@@ -154,6 +160,8 @@ def _freshness(origin: Origin) -> str:
     days = origin.age_days
     age = "today" if days == 0 else f"{days} day{'s' if days != 1 else ''} ago"
     text = f"Data to {origin.as_of.isoformat()} ({age}); computed {origin.published:%Y-%m-%d %H:%M} UTC."
+    if days > _OLD_AFTER_DAYS:
+        text += " This is not a forecast made today."
     if origin.newer_run is None:
         return text
     state = origin.newer_run.reason or f"it is at {origin.newer_run.stage}"

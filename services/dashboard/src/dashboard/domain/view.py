@@ -122,9 +122,9 @@ def detail(run: Run) -> RunDetail:
     return RunDetail(summary=summary(run), report=build_report(run), lineage=tuple(map(_lineage, run.events)))
 
 
-def alerts(runs: Runs, limit: int = 5) -> list[Envelope[AlertRaised]]:
-    """Return the newest alerts that ask for attention, newest first."""
-    return [event for event in runs.of(AlertRaised) if event.data.severity != "info"][: -limit - 1 : -1]
+def alerts(runs: Runs) -> list[Envelope[AlertRaised]]:
+    """Return the alerts that ask for attention, oldest first."""
+    return [event for event in runs.of(AlertRaised) if event.data.severity != "info"]
 
 
 def reason(run: Run) -> str:

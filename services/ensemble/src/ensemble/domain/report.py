@@ -14,6 +14,7 @@ from cbi_common.core.regime import Regime
 from cbi_common.events.forecast import HorizonForecast, VolatilityScore
 from cbi_common.events.training import Metrics
 from cbi_common.timeseries.bands import LEVELS
+from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.losses import coverage, naive_mae, qlike, volatility_mae, winkler
 from cbi_common.timeseries.scoring import score
@@ -131,7 +132,7 @@ def _coverage(lower: Floats, upper: Floats, actual: Floats, rows: NDArray[np.boo
 
 
 def _worst_year(served: Served, lower: Floats, upper: Floats, actual: Floats, rows: NDArray[np.bool_]) -> float | None:
-    years = served.dates.astype("datetime64[Y]")
+    years = np.array([session_date(int(s)).year for s in served.target_sessions])
     found = []
     for year in np.unique(years[rows]):
         part = rows & (years == year)

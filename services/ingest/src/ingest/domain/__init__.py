@@ -1,0 +1,1 @@
+"""Pure: tables in, series, features and plans out."""

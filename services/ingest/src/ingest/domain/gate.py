@@ -32,7 +32,7 @@ class Verdict:
     Attributes
     ----------
     as_of : date or None
-        Day of the last price at or before the requested as_of; None when there is none.
+        Day of the last price at or before the requested as_of; None when there is none, and then there is a refusal.
     quality : table to its verdict
     series : name to its rows, one per session in ascending order
     lost : name of a series that did not come through to the reason
@@ -68,7 +68,7 @@ def examine(market: Market, sources: Mapping[str, Source], requested: date | Non
     reports = {name: inspect_table(sources[name], specs, cut, own) for name, specs in market.tables.items()}
     _drop_broken_bars(market, reports)
     _note_staleness(market, reports, cut)
-    refusal = refusal or _required_refusal(market, reports)
+    refusal = refusal or _required_refusal(market, reports, cut)
     return Verdict(
         as_of=as_of,
         quality={name: report.quality for name, report in reports.items()},
@@ -108,11 +108,14 @@ def _price_refusal(look: TableReport, price: SeriesSpec, requested: date | None)
     return Refusal(price.table, Flaw("stale", "rejected", age, f"{detail}, at most {limit} are allowed"))
 
 
-def _required_refusal(market: Market, reports: Mapping[str, TableReport]) -> Refusal | None:
-    for name, report in reports.items():
-        for series, flaw in report.lost.items():
-            if market.by_name[series].required:
-                return Refusal(name, flaw)
+def _required_refusal(market: Market, reports: Mapping[str, TableReport], as_of: date) -> Refusal | None:
+    session = session_number(as_of)
+    for spec in (series for series in market.series if series.required):
+        report = reports[spec.table]
+        lost = report.lost.get(spec.name)
+        stale = [] if lost else checks.find_stale(report.series[spec.name], spec, session)
+        if lost or stale:
+            return Refusal(spec.table, lost or stale[0])
     return None
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cbi_common.events.forecast import LiveMember
 from cbi_common.events.training import Metrics
 from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.losses import r2
 
 LEAST_CUTOFFS = 12
 """Cutoffs that make a calendar year a validation window."""
@@ -69,11 +70,9 @@ def yearly_r2(years: Ints, actual: Floats, forecast: Floats, no_change: Floats) 
     found = []
     for year in np.unique(years):
         rows = years == year
-        spread = float(((actual[rows] - actual[rows].mean()) ** 2).sum())
-        if rows.sum() < LEAST_CUTOFFS or spread == 0.0:
-            continue
-        r2, r2_no_change = (1.0 - float(((f[rows] - actual[rows]) ** 2).sum()) / spread for f in (forecast, no_change))
-        found.append(YearScore(int(year), int(rows.sum()), r2, r2_no_change))
+        own, unchanged = r2(forecast[rows], actual[rows]), r2(no_change[rows], actual[rows])
+        if rows.sum() >= LEAST_CUTOFFS and own is not None and unchanged is not None:
+            found.append(YearScore(int(year), int(rows.sum()), own, unchanged))
     return tuple(found)
 
 

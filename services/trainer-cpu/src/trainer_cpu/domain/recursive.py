@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
@@ -76,7 +76,7 @@ class Recursive(Generic[StateT]):
     def load(self, artifact: bytes) -> Fitted[StateT]:
         """Return the state that ``fit`` serialised."""
         raw = json.loads(artifact)
-        state = TypeAdapter(self.kind).validate_python(raw["state"])
+        state = self.kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in raw["state"].items()})
         return Fitted(tuple(Horizon(h) for h in raw["horizons"]), raw["session"], state)
 
     def forecast(self, model: Fitted[StateT], view: Dataset) -> Floats:

@@ -20,6 +20,8 @@ from trainer_metal.domain.network import Network
 from trainer_metal.domain.scaling import inputs_of, target_scale
 
 LEAST_ROWS = 200
+STEPS_PER_CALL = 16
+"""Training steps in one call of the compiled graph: a small net spends more on the call than on the step."""
 
 
 class Params(BaseModel):
@@ -79,7 +81,12 @@ def _train(x: Floats, y: Floats, weights: Floats, settings: Params, seed: int, d
     keras.utils.set_random_seed(seed)
     with tensorflow.device(device):
         model = _model(keras, x.shape[1], y.shape[1], settings)
-        model.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=_masked(keras), jit_compile=False)
+        model.compile(
+            optimizer=keras.optimizers.Adam(settings.learning_rate),
+            loss=_masked(keras),
+            jit_compile=False,
+            steps_per_execution=STEPS_PER_CALL,
+        )
         history = model.fit(
             x.astype(np.float32),
             y.astype(np.float32),

@@ -37,10 +37,10 @@ class Network:
         Sums run down the rows of a kernel in a fixed order, which a matrix library does not promise: the result is the
         same bit for bit on every machine and whatever else is predicted.
         """
-        *hidden, (kernel, bias) = self.layers
-        for k, b in hidden:
-            x = np.maximum(np.sum(x[:, None] * k, axis=0) + b, 0.0)
-        return (np.sum(x[:, None] * kernel, axis=0) + bias) * self.target_scale
+        *hidden, heads = self.layers
+        for layer in hidden:
+            x = np.maximum(_linear(x, *layer), 0.0)
+        return _linear(x, *heads) * self.target_scale
 
     def to_bytes(self) -> bytes:
         """Serialise as a NumPy archive without pickled objects; equal nets give equal bytes."""
@@ -66,3 +66,8 @@ class Network:
             inputs = Inputs(tuple(config["names"]), archive["centre"], archive["scale"], tuple(config["flagged"]))
             horizons = tuple(Horizon(h) for h in config["horizons"])
             return cls(horizons, inputs, archive["target_scale"], tuple(layers))
+
+
+def _linear(x: Floats, kernel: Floats, bias: Floats) -> Floats:
+    found: Floats = np.sum(x[:, None] * kernel, axis=0) + bias
+    return found

@@ -7,14 +7,16 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
 
+import psutil
+
 from cbi_common.core.clock import system_clock
-from cbi_common.core.errors import InfrastructureError, TransientError, UsageError
+from cbi_common.core.errors import InfrastructureError, TransientError
 from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataRequested
+from cbi_common.markets.spec import load_market
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.reporting.report import Measured
 from cbi_common.runtime.commands.progress import Progress, progress
@@ -22,6 +24,7 @@ from cbi_common.runtime.embedded import Stack
 from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.streams import DEAD
+from cbi_common.storage.warehouse import open_warehouse
 
 _DEAD_LETTERS_EVERY_S = 1.0
 
@@ -40,15 +43,10 @@ class Request:
         Raises
         ------
         UsageError
-            When the warehouse is a folder that does not exist.
+            When there is no such market or warehouse; found here, before anything is started.
         """
-        warehouse = self.settings.warehouse
-        if "://" not in warehouse and not warehouse.startswith("simulated") and not Path(warehouse).is_dir():
-            raise UsageError(
-                "no such folder",
-                where=f"warehouse {warehouse}",
-                hint="give simulated, a folder of DATASET.TABLE.parquet files, or bigquery://PROJECT",
-            )
+        load_market(self.settings.market)
+        open_warehouse(self.settings.warehouse)
         data = DataRequested.model_validate(
             {"market": self.settings.market, "as_of": self.as_of, "profile": self.profile, "reason": "cbi run"}
         )
@@ -63,29 +61,52 @@ async def make_pass(request: Request) -> tuple[Run, Measured]:
     Run
         The events of the pass, complete or rejected.
     Measured
-        Its time and memory, start and stop of the stack included.
+        Time and memory of the process so far.
 
     Raises
     ------
     InfrastructureError
         When something broke that no retry mends.
     """
-    started = time.monotonic()
     event = request.event()
     stack = Stack(request.settings)
     with progress(request.settings) as shown:
         async with stack:
             shown.started(stack.started_s, len(stack.services))
-            run = await _until_finished(Journal(stack.bus), stack, event, shown)
+            journal = Journal(stack.bus)
+            shown.beside(sum(run.open for run in Runs(await journal.events()).all()))
+            after, buried = await journal.position(), await journal.position(stream=DEAD)
+            await stack.bus.publish(event)
+            run = await watch(journal, event.id, after, buried, shown)
     return run, Measured(
-        wall_s=time.monotonic() - started, cores=request.settings.worker_slots, peak_rss_mb=stack.peak_mb
+        wall_s=time.time() - psutil.Process().create_time(),  # imports and the stack's start included
+        cores=request.settings.worker_slots,
+        peak_rss_mb=stack.peak_mb,
     )
 
 
-async def _until_finished(journal: Journal, stack: Stack, event: Envelope[Any], shown: Progress) -> Run:
-    after, buried = await journal.position(), await journal.position(stream=DEAD)
-    await stack.bus.publish(event)
-    return await _first(_follow(journal, event.id, after, shown), _dead_letter(journal, event.id, buried))
+async def watch(journal: Journal, correlation_id: str, after: int, buried: int, shown: Progress) -> Run:
+    """Follow the events of one run to its end.
+
+    Parameters
+    ----------
+    journal : Journal
+        Where to read.
+    correlation_id : str
+        Id of its request.
+    after : int
+        Sequence after which its events begin.
+    buried : int
+        Number of the newest dead letter that is none of its concern.
+    shown : Progress
+        Hears of every event.
+
+    Raises
+    ------
+    InfrastructureError
+        When the run raises a critical alert or one of its messages is given up.
+    """
+    return await _first(_follow(journal, correlation_id, after, shown), _dead_letter(journal, correlation_id, buried))
 
 
 async def _first(result: Coroutine[Any, Any, Run], failure: Coroutine[Any, Any, NoReturn]) -> Run:
@@ -130,6 +151,6 @@ async def _dead_letter(journal: Journal, correlation_id: str, buried: int) -> No
                 raise InfrastructureError(
                     f"{letter.subject} was given up: {letter.reason}",
                     where=letter.consumer,
-                    hint=f"`cbi dead show {letter.number}` has the message, `cbi dead replay {letter.number}` sends it again",
+                    hint=f"`cbi dead show {letter.number}` has the message",
                 )
         buried = newest

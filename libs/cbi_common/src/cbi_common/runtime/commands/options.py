@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cbi_common.core.errors import IncompleteError
+from cbi_common.core.horizon import Horizon
 
 if TYPE_CHECKING:
     from cbi_common.reporting.projection import Run
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cbi_common.reporting.tables import Table
 
 lake_option = click.option("--lake", metavar="DIR", help="Folder or URL of the lake [default: var/lake].")
+horizon_choice = click.Choice([str(horizon) for horizon in Horizon])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: fractions, prices in ¢/lb.")
 
 _HEADER = frozenset({"run_id", "request_id", "as_of", "market", "warehouse", "simulated", "profile"})

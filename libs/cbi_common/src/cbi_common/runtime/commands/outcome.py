@@ -37,8 +37,9 @@ def conclude(run: Run, measured: Measured, json_file: str | None) -> int:
         console.save_json(Path(json_file), report.model_dump(mode="json"))
     if report.rejected is not None:
         bad = report.rejected
+        count = f" ({bad.count} found)" if bad.count else ""
         raise DataError(
-            f"{bad.check}: {bad.message} ({bad.count} found)",
+            f"{bad.check}: {bad.message.removeprefix(f'{bad.table}: ')}{count}",
             where=f"table {bad.table}",
             hint="nothing was trained; mend the table and run again",
         )

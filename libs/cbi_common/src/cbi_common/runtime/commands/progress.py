@@ -21,15 +21,15 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from cbi_common.events.base import Envelope
-from cbi_common.events.data import DataExported
-from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.monitoring import AlertRaised
-from cbi_common.events.regime import RegimeDetected
-from cbi_common.events.training import ModelFailed, ModelTrained, TrainingPlanned
+from cbi_common.events.training import ModelFailed, ModelTrained
 from cbi_common.reporting.projection import Run
 from cbi_common.runtime import telemetry
+from cbi_common.runtime.commands.gist import gist
 from cbi_common.runtime.console import simulated_banner
 from cbi_common.runtime.settings import Settings
+
+_BESIDE = "runs that were interrupted earlier go on beside this one: {} (`cbi status`)"
 
 
 class Progress(Protocol):
@@ -37,6 +37,9 @@ class Progress(Protocol):
 
     def started(self, seconds: float, services: int) -> None:
         """Take note that the stack is up."""
+
+    def beside(self, unfinished: int) -> None:
+        """Take note of runs that were interrupted earlier and go on now that the stack is up."""
 
     def update(self, run: Run, event: Envelope[Any]) -> None:
         """Take note of an event and of what the run has come to with it."""
@@ -54,7 +57,7 @@ def progress(settings: Settings) -> Iterator[Progress]:
         return
     console = Console(stderr=True)
     columns = (
-        SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     with Bars(*columns, console=console) as bars:
@@ -72,12 +75,20 @@ class Lines:
         """Say that the stack is up."""
         click.echo(f"stack of {services} services is up after {seconds:.1f} s", err=True)
 
+    def beside(self, unfinished: int) -> None:
+        """Say that earlier work goes on."""
+        if unfinished:
+            click.echo(_BESIDE.format(unfinished), err=True)
+
     def update(self, run: Run, event: Envelope[Any]) -> None:
         """Say what the event tells."""
         if run.simulated and not self._marked:
             self._marked = True
             click.echo("SIMULATED DATA: no number describes the real market", err=True)
-        click.echo(f"{event.time:%H:%M:%S} {event.subject}: {told(run, event)}", err=True)
+        count = (
+            f" ({len(run.results)} of {len(run.planned)})" if isinstance(event.data, ModelTrained | ModelFailed) else ""
+        )
+        click.echo(f"{event.time:%H:%M:%S} {event.subject}: {gist(event)}{count}", err=True)
 
 
 class Live:
@@ -98,12 +109,17 @@ class Live:
         self._bars.update(self._start, completed=1, note=f"{services} services in {seconds:.1f} s")
         self._bars.start_task(self._data)
 
+    def beside(self, unfinished: int) -> None:
+        """Say above the bars that earlier work goes on."""
+        if unfinished:
+            self._console.print(_BESIDE.format(unfinished), style="yellow", markup=False)
+
     def update(self, run: Run, event: Envelope[Any]) -> None:
         """Move the bars."""
         if run.simulated and not self._marked:
             self._marked = True
             simulated_banner(run.simulated, on=self._console)
-        note = told(run, event)
+        note = gist(event)
         if isinstance(event.data, ModelFailed | AlertRaised):
             self._console.print(f"{event.subject}: {note}", style="yellow", markup=False)
         export, concluded = (
@@ -132,25 +148,3 @@ class Live:
 
     def _set(self, task: TaskID, completed: int, note: str) -> None:
         self._bars.update(task, completed=completed, note=note)
-
-
-def told(run: Run, event: Envelope[Any]) -> str:
-    """Return the gist of an event in a few words."""
-    data = event.data
-    if isinstance(data, DataExported) and data.complete:
-        sizes = ", ".join(f"{name} {d.rows:,} × {d.columns}" for name, d in data.datasets.items())
-        return f"as of {data.as_of}, {sizes}"
-    if isinstance(data, TrainingPlanned):
-        return f"{sum(len(job.horizons) for job in data.jobs)} models in {len(data.jobs)} jobs on {data.device}"
-    if isinstance(data, ModelTrained):
-        how = "from the cache" if data.status == "cached" else f"{data.fit_seconds:.1f} CPU s"
-        return f"{data.model_id} {data.horizon}, {how} ({len(run.results)} of {len(run.planned)})"
-    if isinstance(data, ModelFailed):
-        return f"{data.model_id} {data.horizon} failed: {data.error}"
-    if isinstance(data, RegimeDetected):
-        return str(data.state)
-    if isinstance(data, ForecastReady):
-        return ", ".join(f"{h} {f.point:.2f} {f.signal}" for h, f in data.forecasts.items()) or "no horizon"
-    if isinstance(data, AlertRaised):
-        return f"{data.severity}: {data.source}: {data.what}"
-    return f"from {event.source}"

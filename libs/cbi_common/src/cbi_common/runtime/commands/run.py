@@ -39,10 +39,12 @@ def run(
     lake: str | None,
     json_file: str | None,
 ) -> int:
-    """Make one complete pass: gate the data, train, combine, explain, validate, judge.
+    """Make one complete pass, from tables to forecasts.
 
-    Finished work is kept: the same command again does only what is new. Exit code 0 when every horizon has a forecast, 3
-    when the data was rejected, 4 when a horizon has none, 5 when something broke.
+    The data is gated, models are trained and combined, the forecast is explained, validated and judged.
+
+    Finished work is kept: the same command again does only what is new. Exit code 0 when every horizon has a forecast,
+    3 when the data was rejected, 4 when a horizon has none, 5 when something broke.
     """
     from cbi_common.runtime.commands.one_pass import Request, make_pass
     from cbi_common.runtime.commands.outcome import conclude

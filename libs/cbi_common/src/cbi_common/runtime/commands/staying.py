@@ -1,0 +1,26 @@
+"""The embedded stack, kept up until the process is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from cbi_common.runtime import telemetry
+from cbi_common.runtime.embedded import Stack
+from cbi_common.runtime.settings import Settings
+
+_PORT = 8050
+
+
+async def stay(settings: Settings) -> None:
+    """Start the stack, say where it is, and wait to be cancelled."""
+    if settings.dashboard_port is None:
+        settings = settings.model_copy(update={"dashboard_port": _PORT})
+    telemetry.configure(settings)
+    async with Stack(settings) as stack:
+        click.echo(f"{len(stack.services)} services are up after {stack.started_s:.1f} s on the lake {settings.lake}")
+        click.echo(f"page: http://{settings.dashboard_host}:{settings.dashboard_port}")
+        click.echo(f"bus:  {stack.settings.nats_url} (`cbi publish` finds it by the lake)")
+        click.echo("Ctrl-C stops everything")
+        await asyncio.Event().wait()

@@ -1,0 +1,53 @@
+"""``cbi quality``: what the gate says of the tables."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("table", required=False)
+@click.option("--warehouse", help="simulated, a folder, or bigquery://PROJECT")
+@click.option("--market", help="Market whose tables are checked.")
+@click.option("--as-of", help="Look at nothing after this day (YYYY-MM-DD).")
+@click.option("--json", "as_json", is_flag=True, help="Write the verdicts as JSON.")
+def quality(table: str | None, warehouse: str | None, market: str | None, as_of: str | None, as_json: bool) -> None:
+    """Judge the tables of a warehouse, or one TABLE with everything that was found.
+
+    Exits with 3 when the data cannot carry a forecast.
+    """
+    import json
+
+    from cbi_common.core.errors import DataError, UsageError
+    from cbi_common.runtime.settings import Settings
+    from ingest import jobs
+    from ingest.adapters.report import write_report
+
+    settings = Settings.load(warehouse=warehouse, market=market)
+    argument = {"warehouse": settings.warehouse, "market": settings.market, "as_of": _day(as_of)}
+    found = jobs.quality(argument)
+    if table is not None:
+        if table not in found["tables"]:
+            raise UsageError(
+                f"no table {table!r}", where=f"warehouse {found['warehouse']}", hint="leave it out to list all"
+            )
+        found["tables"] = {table: found["tables"][table]}
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        write_report(found, detailed=table is not None)
+    if found["refused"] is not None:
+        raise DataError(found["refused"], hint="nothing trains on this data")
+
+
+def _day(text: str | None) -> str | None:
+    from datetime import date
+
+    from cbi_common.core.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise UsageError(f"{text!r} is no date", where="--as-of", hint="write YYYY-MM-DD") from None

@@ -1,0 +1,93 @@
+"""The plan of a run: windows, refits, members; a day more never moves what was there."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cbi_common.catalogue.spec import load_catalogue
+from cbi_common.core.horizon import Horizon
+from cbi_common.events.manifest import Refit
+from cbi_common.timeseries.calendar import session_date
+from ingest.domain.manifest import Plan, plan_run
+
+FIRST, LAST = 50, 6387
+
+
+def plan(as_of: int = LAST, profile: str = "quick", **more: object) -> Plan:
+    arguments = {"first_session": FIRST, "as_of_session": as_of, "dropped": lambda session: (f"x{session}",), **more}
+    return plan_run(load_catalogue(), profile, **arguments)  # type: ignore[arg-type]
+
+
+def refit(session: int, cause: str, *models: str) -> Refit:
+    return Refit(date=session_date(session), session=session, model_ids=models, cause=cause)
+
+
+def test_every_model_of_the_profile_is_expected_at_every_horizon() -> None:
+    models = load_catalogue().of_profile("quick")
+    assert {(m.model_id, m.horizon) for m in plan().members} == {(m.id, h) for m in models for h in m.horizons}
+
+
+def test_windows_hold_enough_matured_weekly_cutoffs() -> None:
+    for horizon, window in plan().windows.items():
+        assert window.burn_in_start <= window.start <= window.end <= LAST - horizon.sessions
+        assert (window.end - window.start) // 5 + 1 >= 250
+        assert window.start % 5 == window.end % 5 == window.burn_in_start % 5 == 0
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "standard", "full"])
+def test_every_cutoff_is_served_by_a_refit_at_or_before_it(profile: str) -> None:
+    found = plan(profile=profile)
+    for model in load_catalogue().of_profile(profile):
+        sessions = [r.session for r in found.refits if model.id in r.model_ids]
+        assert sessions == sorted(sessions)
+        assert min(sessions) <= min(found.windows[h].burn_in_start for h in model.horizons)
+        step = 21 * model.refit_every[profile]
+        assert all(session % step == 0 for session in sessions)
+        assert LAST - max(sessions) < step
+
+
+def test_each_refit_does_without_what_was_unknown_then() -> None:
+    assert all(r.dropped_columns == (f"x{r.session}",) for r in plan().refits)
+    assert all(r.date == session_date(r.session) for r in plan().refits)
+
+
+@given(st.integers(3000, LAST), st.integers(1, 400))
+def test_a_later_as_of_moves_no_refit_and_no_grid(as_of: int, more: int) -> None:
+    before, after = plan(as_of), plan(as_of + more)
+    old = {r.session: r for r in before.refits}
+    new = {r.session: r for r in after.refits}
+    for session in old.keys() & new.keys():
+        assert set(new[session].model_ids) <= set(old[session].model_ids)
+    assert max(old) <= as_of
+
+
+def test_a_retrain_refits_every_model_at_as_of() -> None:
+    (extra,) = [r for r in plan(retrain_cause="event-1").refits if r.cause != "grid"]
+    assert (extra.session, extra.cause) == (LAST, "event-1")
+    assert set(extra.model_ids) == {m.id for m in load_catalogue().of_profile("quick")}
+
+
+def test_earlier_retrains_are_inherited_as_far_as_they_apply() -> None:
+    inherited = [
+        refit(6000, "event-1", "lgbm", "unknown"),
+        refit(LAST + 1, "event-2", "lgbm"),
+        refit(6100, "event-3", "unknown"),
+        refit(LAST, "event-4", "drift"),
+    ]
+    extra = [r for r in plan(inherited=inherited, retrain_cause="event-4").refits if r.cause != "grid"]
+    assert [(r.session, r.cause, r.model_ids[:1]) for r in extra] == [
+        (6000, "event-1", ("lgbm",)),
+        (LAST, "event-4", (load_catalogue().of_profile("quick")[0].id,)),
+    ]
+    assert extra[0].dropped_columns == ("x6000",)
+
+
+def test_a_short_history_has_fewer_horizons_and_a_very_short_one_none() -> None:
+    short = plan(as_of=FIRST + 504 + 21 + 60)
+    assert set(short.windows) == {Horizon.W1, Horizon.M1}
+    assert {m.horizon for m in short.members} == {Horizon.W1, Horizon.M1}
+    assert all(r.session >= FIRST + 504 for r in short.refits)
+    none = plan(as_of=FIRST + 100, retrain_cause="event-1")
+    assert (none.windows, none.refits, none.members) == ({}, (), ())

@@ -1,0 +1,182 @@
+import asyncio
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cbi_common.core.horizon import Horizon
+from cbi_common.core.regime import Regime
+from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers
+from cbi_common.events.manifest import RunManifest, ScoredWindow
+from cbi_common.events.regime import RegimeDetected
+from cbi_common.events.training import Metrics
+from cbi_common.storage.lake import Lake
+from cbi_common.storage.tables import put_table
+from cbi_common.testing.fakes import envelope, make_kit
+from cbi_common.timeseries.calendar import session_date
+from cbi_common.training.predictions import Predictions
+from promoter import jobs
+from promoter.handlers import Handlers
+
+AS_OF = 5100
+NO_METRICS = Metrics(n=0, n_effective=0.0, **dict.fromkeys(list(Metrics.model_fields)[2:]))
+CUTOFFS = np.array([*range(4200, AS_OF, 5), AS_OF])
+RNG = np.random.default_rng(4)
+PRICE = RNG.uniform(40, 60, len(CUTOFFS))
+Y = np.where(CUTOFFS + 5 <= AS_OF, RNG.normal(0, 0.04, len(CUTOFFS)), np.nan)
+
+
+def member(lake: Lake, model_id: str, refit_every: int, skill: float, *, leak: bool = False) -> LiveMember:
+    predictions = Predictions(
+        model_id=model_id,
+        horizon=Horizon.W1,
+        cutoffs=np.array([session_date(int(s)) for s in CUTOFFS], dtype="datetime64[D]"),
+        sessions=CUTOFFS,
+        refit_sessions=CUTOFFS // refit_every * refit_every + (refit_every if leak else 0),
+        price=PRICE,
+        y_hat=np.zeros(len(CUTOFFS)),
+        y=Y,
+    )
+    return LiveMember(
+        weight=0.5,
+        y_hat=0.0,
+        family="trees",
+        learner="lightgbm",
+        dataset="full",
+        predictions=predictions.put(lake, f"predictions/{model_id}-{leak}"),
+        artifact=None,
+        metrics=NO_METRICS.model_copy(update={"skill": skill}),
+    )
+
+
+def forecast(lake: Lake, *, leak: bool = False, provisional: bool = False) -> ForecastReady:
+    manifest = RunManifest(
+        market="zl",
+        as_of=session_date(AS_OF),
+        as_of_session=AS_OF,
+        profile="quick",
+        simulated=False,
+        datasets={},
+        refits=(),
+        cutoff_every=5,
+        windows={Horizon.W1: ScoredWindow(burn_in_start=4200, start=4500, end=AS_OF - 5)},
+        members=(),
+        catalogue_sha256="0" * 64,
+    )
+    served = pa.table(
+        {
+            "horizon": ["1w"] * len(CUTOFFS),
+            "session": CUTOFFS,
+            "target_session": CUTOFFS + 5,
+            "price": PRICE,
+            "y_hat": 0.5 * np.nan_to_num(Y),
+            "y": Y,
+        }
+    )
+    members = {"lgbm": member(lake, "lgbm", 126, 0.02), "lgbm_eras": member(lake, "lgbm_eras", 21, 0.04, leak=leak)}
+    reference = put_table(lake, "served/x", served)
+    regime = RegimeDetected(
+        market="zl",
+        run_id=manifest.run_id,
+        as_of=manifest.as_of,
+        state=Regime.BULL,
+        probabilities=dict.fromkeys(Regime, 0.25),
+        previous_state=None,
+        nowcast_accuracy=0.97,
+        balanced_accuracy=None,
+        forward_accuracy={},
+        persistence_accuracy={},
+        n=0,
+        history=reference,
+    )
+    live = LiveMembers(horizons={Horizon.W1: members}, regime=regime)
+    return ForecastReady(
+        market="zl",
+        run_id=manifest.run_id,
+        as_of=manifest.as_of,
+        simulated=False,
+        provisional=provisional,
+        manifest=lake.put_json("manifest/x", manifest.model_dump(mode="json")),
+        forecasts={Horizon.W1: horizon_forecast()},
+        served=reference,
+        members=lake.put_json(f"members/{leak}", live.model_dump(mode="json")),
+    )
+
+
+def horizon_forecast() -> HorizonForecast:
+    return HorizonForecast(
+        target_date=session_date(AS_OF + 5),
+        target_session=AS_OF + 5,
+        point=50,
+        lower_90=40,
+        upper_90=60,
+        quantiles={},
+        current=50,
+        no_change=50,
+        signal="MONITOR",
+        probability_up=0.5,
+        regime=Regime.BULL,
+        volatility=0.03,
+        combiner="inverse_error",
+        members={"lgbm": 0.5, "lgbm_eras": 0.5, "no_change": 0.0},
+        metrics=NO_METRICS.model_copy(update={"n": 120, "mape": 0.03, "skill": 0.05}),
+        coverage_90=0.9,
+        winkler_90=9.0,
+        worst_year_coverage=0.8,
+        coverage_90_last60=0.9,
+    )
+
+
+@pytest.fixture
+def kit(tmp_path):
+    return make_kit(tmp_path, jobs={"promoter.jobs:evaluate": jobs.evaluate})
+
+
+def evaluated(kit, ready):
+    return [out.data for out in asyncio.run(Handlers(kit).evaluate(envelope(ready)))]
+
+
+def test_gates_are_evaluated_on_the_artifacts(kit):
+    (rejected,) = evaluated(kit, forecast(kit.lake))
+    report = rejected.gates[Horizon.W1]
+    assert report.candidate == "ensemble"
+    plan = {g.id: g for g in report.policies["plan"].gates}
+    assert plan["refits"].value == len({s // 126 for s in range(4500, AS_OF - 4, 5)})
+    assert "lgbm" in plan["refits"].detail
+    assert plan["regime_accuracy"].passed
+    assert plan["r2"].value == pytest.approx(worst_year_r2())
+    assert "best member: lgbm_eras" in plan["benchmark"].detail
+    assert plan["leak_audit"].value == 0.0
+    relative = {g.id: g for g in report.policies["relative"].gates}
+    assert relative["plausible"].value > 0.7
+    assert not relative["plausible"].passed
+    assert rejected.policy == "plan"
+    assert "1w fails" in rejected.reason
+
+
+def worst_year_r2() -> float:
+    scored = [(i, session_date(int(s) + 5).year) for i, s in enumerate(CUTOFFS) if 4500 <= s <= AS_OF - 5]
+    found = []
+    for year in {y for _, y in scored}:
+        rows = [i for i, y in scored if y == year]
+        actual, point = PRICE[rows] * np.exp(Y[rows]), PRICE[rows] * np.exp(0.5 * Y[rows])
+        if len(rows) >= 12:
+            found.append(1 - ((point - actual) ** 2).sum() / ((actual - actual.mean()) ** 2).sum())
+    return min(found)
+
+
+def test_a_leak_in_a_members_table_fails_the_audit_by_name(kit):
+    (rejected,) = evaluated(kit, forecast(kit.lake, leak=True))
+    audit = next(g for g in rejected.gates[Horizon.W1].policies["plan"].gates if g.id == "leak_audit")
+    assert not audit.passed
+    assert "lgbm_eras: refit after the cutoff it serves" in audit.detail
+
+
+def test_same_event_again_is_no_work(kit):
+    ready = forecast(kit.lake)
+    assert evaluated(kit, ready) == evaluated(kit, ready)
+    assert len(kit.workers.calls) == 1
+
+
+def test_a_provisional_forecast_is_no_candidate(kit):
+    assert evaluated(kit, forecast(kit.lake, provisional=True)) == []

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from promoter.domain.evidence import (
+    best_member,
+    least_refits,
+    purge_problems,
+    r2_against_no_change,
+    yearly_r2,
+)
+
+
+def prices(n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    actual = rng.uniform(40, 60, n)
+    return (
+        np.array([2020] * 12 + [2021] * 11 + [2022] * (n - 23)),
+        actual,
+        actual + rng.normal(0, 1, n),
+        np.full(n, 50.0),
+    )
+
+
+def test_years_with_enough_cutoffs_against_a_naive_loop():
+    years, actual, forecast, no_change = prices()
+    found = yearly_r2(years, actual, forecast, no_change)
+    assert [(y.year, y.n) for y in found] == [(2020, 12), (2022, 17)]
+    for year in found:
+        rows = [i for i in range(40) if years[i] == year.year]
+        mean = sum(actual[i] for i in rows) / len(rows)
+        spread = sum((actual[i] - mean) ** 2 for i in rows)
+        assert year.r2 == pytest.approx(1 - sum((forecast[i] - actual[i]) ** 2 for i in rows) / spread)
+        assert year.r2_no_change == pytest.approx(1 - sum((50 - actual[i]) ** 2 for i in rows) / spread)
+
+
+def test_a_year_without_movement_has_no_r2():
+    flat = np.full(12, 50.0)
+    assert yearly_r2(np.full(12, 2020), flat, flat, flat) == ()
+
+
+def test_r2_against_no_change():
+    actual, no_change = np.array([51.0, 48.0]), np.array([50.0, 50.0])
+    assert r2_against_no_change(actual, actual, no_change) == 1.0
+    assert r2_against_no_change(actual, no_change, no_change) == 0.0
+    assert r2_against_no_change(no_change, actual, no_change) is None
+
+
+def table(**changes):
+    sessions = np.arange(100, 200, 5)
+    base = {
+        "sessions": sessions,
+        "target_sessions": sessions + 5,
+        "refit_sessions": sessions // 21 * 21,
+        "y": np.where(sessions + 5 <= 190, 0.01, np.nan),
+    }
+    return {**base, **{name: change(base[name].copy()) for name, change in changes.items()}}
+
+
+def put(row, value):
+    def change(values):
+        values[row] = value
+        return values
+
+    return change
+
+
+def test_a_clean_table_has_no_problems():
+    assert purge_problems(**table(), horizon=5, as_of_session=195) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "as_of", "problem"),
+    [
+        ({"target_sessions": put(3, 121)}, 195, "target is not one horizon after the cutoff in 1 rows"),
+        ({"refit_sessions": put(0, 126)}, 195, "refit after the cutoff it serves in 1 rows"),
+        ({}, 190, "cutoff after as_of in 1 rows"),
+        ({"y": put(-1, 0.02)}, 195, "outcome filled before its target date in 1 rows"),
+        ({"sessions": put(1, 100), "target_sessions": put(1, 105)}, 195, "cutoffs out of order or twice in 1 rows"),
+    ],
+)
+def test_each_leak_is_found(changes, as_of, problem):
+    assert problem in purge_problems(**table(**changes), horizon=5, as_of_session=as_of)
+
+
+def test_least_refitted_member_with_a_weight():
+    refits = {"lgbm": 12, "dense": 5, "ets": 60, "no_change": 1}
+    assert least_refits({"lgbm": 0.5, "dense": 0.0, "ets": 0.2, "no_change": 0.3}, refits) == ("lgbm", 12)
+    assert least_refits({"lgbm": 0.0, "no_change": 1.0}, refits) is None
+
+
+def test_no_scored_member_is_no_best_member():
+    assert best_member({}) is None

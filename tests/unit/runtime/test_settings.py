@@ -1,0 +1,70 @@
+"""Settings come from the environment, once, and nothing in it is overlooked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from cbi_common.core.errors import UsageError
+from cbi_common.runtime.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith("CBI_"):
+            monkeypatch.delenv(name)
+
+
+def test_a_variable_sets_a_field_and_an_argument_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CBI_MARKET", "zs")
+    monkeypatch.setenv("CBI_CORES", "3")
+    settings = Settings.load(market="zm", lake=None)
+    assert (settings.market, settings.cores, settings.worker_slots, settings.lake) == ("zm", 3, 3, "var/lake")
+
+
+def test_a_mistyped_variable_is_refused_with_the_right_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CBI_WAREHOSE", "x")
+    with pytest.raises(
+        UsageError, match=r"environment variable CBI_WAREHOSE: no such setting; did you mean CBI_WAREHOUSE\?"
+    ):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CBI_CORES", "0"), ("CBI_OPS_PORT", "70000"), ("CBI_LOG_LEVEL", "LOUD"), ("CBI_ACK_WAIT_S", "x")],
+)
+def test_a_value_that_does_not_fit_names_its_setting(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError) as caught:
+        Settings.load()
+    assert name in caught.value.line()
+    assert "\n" not in caught.value.line()
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CBI_NATS_URL", "")
+    assert Settings.load().nats_url is None
+
+
+def test_settings_do_not_change_and_hide_the_password() -> None:
+    settings = Settings.load().with_bus("nats://h:1", "u", "s3cret")
+    assert "s3cret" not in repr(settings)
+    with pytest.raises(ValidationError):
+        settings.market = "x"  # type: ignore[misc]
+    with pytest.raises(UsageError, match="setting colour"):
+        Settings.load(colour="red")
+
+
+@pytest.mark.parametrize(
+    ("lake", "folder"),
+    [("here/lake", "here/lake/.stack"), ("file:///tmp/lake", "/tmp/lake/.stack"), ("gs://bucket/lake", "var/stack")],
+)
+def test_the_stack_lives_beside_a_local_lake(lake: str, folder: str) -> None:
+    settings = Settings.load(lake=lake)
+    assert settings.stack_dir == Path(folder)
+    assert settings.tracking_uri == f"sqlite:///{Path(folder).absolute()}/mlflow.db"

@@ -1,0 +1,91 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from cbi_common.core.horizon import Horizon
+from cbi_common.testing.walks import poisoned, random_dataset
+from trainer_metal.domain.network import Network
+from trainer_metal.domain.scaling import CLIP, Inputs, inputs_of, target_scale
+
+DATA = random_dataset(400, columns=4)
+
+
+def test_training_rows_end_up_centred_with_unit_deviation():
+    inputs = inputs_of(DATA)
+    x = inputs.of(DATA)
+    known = np.isfinite(DATA.features)
+    for i in range(4):
+        column = x[known[:, i], i]
+        assert np.mean(column) == pytest.approx(0, abs=0.01)
+        assert np.std(column) == pytest.approx(1, abs=0.02)
+
+
+def test_a_missing_value_is_zero_and_flagged():
+    inputs = inputs_of(DATA)
+    assert inputs.flagged == ("x1",)
+    assert inputs.size == 5
+    x = inputs.of(DATA)
+    missing = np.isnan(DATA.features[:, 1])
+    assert (x[missing, 1] == 0).all()
+    assert np.array_equal(x[:, 4] == 1, missing)
+
+
+@pytest.mark.parametrize("how", ["noise", "delete", "append"])
+def test_rows_after_the_refit_do_not_scale(how):
+    clean, other = (inputs_of(data.until(300)) for data in (DATA, poisoned(DATA, 300, how)))
+    assert clean.names == other.names
+    assert clean.centre.tobytes() == other.centre.tobytes()
+    assert clean.scale.tobytes() == other.scale.tobytes()
+
+
+def test_a_column_without_values_or_variation_is_left_out():
+    features = DATA.features.copy()
+    features[:, 0], features[:, 2] = np.nan, 1.5
+    assert inputs_of(replace(DATA, features=features)).names == ("x1", "x3")
+
+
+@given(arrays(np.float64, (1, 4), elements=st.floats(-1e12, 1e12)))
+def test_no_live_value_lies_outside_the_clip(row):
+    x = inputs_of(DATA).of(replace(DATA.last(1), features=row))
+    assert (np.abs(x) <= CLIP).all()
+
+
+def test_targets_are_scaled_around_no_change():
+    assert target_scale(np.array([3.0, np.nan, -4.0])) == pytest.approx(np.sqrt(12.5))
+
+
+def network(rng):
+    sizes = (5, 4, 3, 2)
+    layers = tuple((rng.normal(size=s), rng.normal(size=s[1])) for s in pairwise(sizes))
+    inputs = Inputs(("a", "b", "c", "d"), rng.normal(size=4), rng.uniform(1, 2, 4), ("b",))
+    return Network((Horizon.W1, Horizon.M3), inputs, np.array([0.03, 0.1]), layers)
+
+
+def test_the_forward_pass_equals_a_naive_loop():
+    net = network(np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=5)
+    values = x
+    for depth, (kernel, bias) in enumerate(net.layers):
+        values = [sum(v * kernel[i, j] for i, v in enumerate(values)) + bias[j] for j in range(len(bias))]
+        if depth < 2:
+            values = [max(v, 0.0) for v in values]
+    assert net.forward(x) == pytest.approx(np.array(values) * net.target_scale)
+
+
+def test_a_net_survives_its_bytes():
+    net = network(np.random.default_rng(0))
+    artifact = net.to_bytes()
+    again = Network.from_bytes(artifact)
+    x = np.random.default_rng(1).normal(size=5)
+    assert again.to_bytes() == artifact
+    assert again.forward(x).tobytes() == net.forward(x).tobytes()
+    assert (again.horizons, again.inputs.names, again.inputs.flagged) == (
+        net.horizons,
+        net.inputs.names,
+        net.inputs.flagged,
+    )

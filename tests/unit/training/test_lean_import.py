@@ -1,0 +1,37 @@
+import sys
+
+import pytest
+
+from cbi_common.training.lean_import import absent, submodule
+
+
+def test_a_hidden_module_looks_uninstalled_and_comes_back():
+    assert "colorsys" not in sys.modules
+    with absent("colorsys"), pytest.raises(ImportError):
+        import colorsys
+    import colorsys
+
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0, 0, 0)
+
+
+def test_a_loaded_module_stays():
+    with absent("json"):
+        import json
+    assert json.loads("1") == 1
+
+
+def test_a_submodule_comes_without_its_package(tmp_path, monkeypatch):
+    package = tmp_path / "heavy_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('heavy')")
+    (package / "light.py").write_text("from . import other\nVALUE = other.VALUE")
+    (package / "other.py").write_text("VALUE = 7")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert submodule("heavy_package.light").VALUE == 7
+    assert "heavy_package" not in sys.modules
+    assert submodule("heavy_package.light").VALUE == 7
+
+
+def test_a_package_that_is_not_there_is_an_import_error():
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        submodule("no_such_package.part")
