@@ -69,30 +69,28 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
     )
     cutoffs = sorted({session for horizon in job.horizons for session in manifest.cutoffs(horizon)})
     walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake))
-    told = []
-    for column, horizon in enumerate(job.horizons):
-        predictions = _predictions(dataset, walk, column, spec.id, horizon, manifest.cutoffs(horizon))
-        told.append(
-            ModelTrained(
-                market=manifest.market,
-                run_id=manifest.run_id,
-                model_id=spec.id,
-                family=spec.family,
-                horizon=horizon,
-                device=environment.device,
-                dataset=spec.dataset,
-                status="cached" if walk.cached_folds == walk.refits else "trained",
-                predictions=predictions.put(lake, f"predictions/{digest(arg['key'], horizon)}"),
-                artifact=walk.latest,
-                n_cutoffs=len(predictions.sessions),
-                refits=walk.refits,
-                cached_folds=walk.cached_folds,
-                fit_seconds=walk.fit_seconds / len(job.horizons),
-                peak_mb=None,
-                metrics=_metrics(dataset, predictions, manifest),
-            )
+    predicted = [_predictions(dataset, walk, i, spec.id, h, manifest.cutoffs(h)) for i, h in enumerate(job.horizons)]
+    return [
+        ModelTrained(
+            market=manifest.market,
+            run_id=manifest.run_id,
+            model_id=spec.id,
+            family=spec.family,
+            horizon=predictions.horizon,
+            device=environment.device,
+            dataset=spec.dataset,
+            status="cached" if walk.cached_folds == walk.refits else "trained",
+            predictions=predictions.put(lake, f"predictions/{digest(arg['key'], predictions.horizon)}"),
+            artifact=walk.latest,
+            n_cutoffs=len(predictions.sessions),
+            refits=walk.refits,
+            cached_folds=walk.cached_folds,
+            fit_seconds=walk.fit_seconds / len(job.horizons),
+            peak_mb=None,
+            metrics=_metrics(dataset, predictions, manifest),
         )
-    return told
+        for predictions in predicted
+    ]
 
 
 def _learner(learners: Sequence[Learner[Any]], spec: ModelSpec) -> Learner[Any]:
