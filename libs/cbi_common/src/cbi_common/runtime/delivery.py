@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from cbi_common.events.base import Envelope, parse
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.runtime import telemetry
 from cbi_common.runtime.bus import Bus, unavailable
+from cbi_common.runtime.cancellation import end
 from cbi_common.runtime.deadletters import DeadLetter, bury, correlation_of
 from cbi_common.runtime.pull import Pull
 from cbi_common.runtime.retry import GiveUp, History, Retry, RetryPolicy, describe
@@ -64,6 +65,9 @@ class _Hand:
     raw: Msg
     subscription: Subscription
     event: Envelope[Any] | None = None
+    work: asyncio.Task[None] | None = None
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it has been acknowledged, given back or given up."""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -97,7 +101,7 @@ class Delivery:
         self._clock = clock
         self._ack_wait_s = ack_wait_s
         self._subscriptions: dict[str, Subscription] = {}
-        self._in_hand: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._in_hand: dict[tuple[str, int], _Hand] = {}
         self._failed: dict[tuple[str, int], History] = {}
         self._stopping = False
         bus.broker.add_middleware(partial(_Middleware, delivery=self))
@@ -146,11 +150,9 @@ class Delivery:
         for subscriber in self._bus.broker.subscribers:
             if isinstance(pull := getattr(subscriber, "subscription", None), Pull):
                 await pull.close()
-        for work in list(self._in_hand.values()):
-            work.cancel()
-        while self._in_hand:
-            await asyncio.wait(list(self._in_hand.values()))
-            await asyncio.sleep(0)
+        hands = list(self._in_hand.values())
+        await end(hand.work for hand in hands if hand.work is not None)
+        await asyncio.gather(*(hand.settled.wait() for hand in hands))
 
     async def deliver(self, call_next: _Next, message: NatsMessage) -> None:
         """Bring one message to its handler and settle it."""
@@ -164,11 +166,11 @@ class Delivery:
             # The bus was away for longer than it waits; the first copy answers for both.
             self._count(hand, "duplicate")
             return
-        work = asyncio.create_task(self._work(call_next, message, hand))
-        self._in_hand[hand.key] = work
+        self._in_hand[hand.key] = hand
+        hand.work = asyncio.create_task(self._work(call_next, message, hand))
         try:
             async with _heartbeat(hand.raw, self._ack_wait_s / _BEATS_PER_ACK_WAIT):
-                await work
+                await hand.work
         except asyncio.CancelledError:
             await _nak(hand.raw)
             self._count(hand, "handed back")
@@ -176,6 +178,7 @@ class Delivery:
                 raise
         finally:
             del self._in_hand[hand.key]
+            hand.settled.set()
 
     async def _work(self, call_next: _Next, message: NatsMessage, hand: _Hand) -> None:
         started = time.monotonic()
@@ -303,9 +306,7 @@ async def _heartbeat(raw: Msg, every_s: float) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await end([task])
 
 
 async def _acknowledge(raw: Msg) -> None:

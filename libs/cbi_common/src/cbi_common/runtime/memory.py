@@ -7,6 +7,8 @@ import sys
 
 import psutil
 
+from cbi_common.runtime.cancellation import end
+
 _EVERY_S = 0.5
 
 
@@ -28,8 +30,7 @@ class MemoryWatch:
     async def stop(self) -> None:
         """Take a last sample and stop."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end([self._task])
             self._task = None
             self.peak_mb = max(self.peak_mb, tree_mb())
 

@@ -17,11 +17,13 @@ import psutil
 
 from cbi_common.core.errors import InfrastructureError
 from cbi_common.runtime import tether
+from cbi_common.runtime.cancellation import end
 from cbi_common.runtime.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 _READY_S = 10.0
+_START_ATTEMPTS = 3  # something may kill it before it is up
 _POLL_S = 0.02
 _BACKOFF_S = (0, 0.1, 0.5, 1, 2, 5)
 _STEADY_S = 30.0
@@ -73,20 +75,22 @@ class NatsServer:
         await asyncio.to_thread(_end_leftover, self._folder)
         self._port = self._port or _free_port()
         self._write_config()
-        self._process = await self._spawn()
-        try:
-            await self._ready(self._process)
-        except BaseException:
-            await self._terminate()
-            raise
+        for left in reversed(range(_START_ATTEMPTS)):
+            self._process = await self._spawn()
+            try:
+                await self._ready(self._process)
+                break
+            except BaseException as error:
+                await self._terminate()
+                if not left or not isinstance(error, InfrastructureError):
+                    raise
+                _log.warning("%s; started again", error)
         self._supervisor = asyncio.create_task(self._supervise())
 
     async def stop(self) -> None:
         """Stop it; what it acknowledged is on disk."""
         if self._supervisor is not None:
-            self._supervisor.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._supervisor
+            await end([self._supervisor])
             self._supervisor = None
         await self._terminate()
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from cbi_common.core.errors import CbiError
+from cbi_common.runtime.cancellation import end
 from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.streams import DEAD
 from dashboard.domain.answers import GivenUp
@@ -31,9 +32,7 @@ def keep_current(journal: Journal, known: Known) -> Callable[[object], AbstractA
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end(tasks)
 
     return lifespan
 

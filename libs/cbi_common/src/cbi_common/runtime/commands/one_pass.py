@@ -19,6 +19,7 @@ from cbi_common.events.data import DataRequested
 from cbi_common.markets.spec import load_market
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.reporting.report import Measured
+from cbi_common.runtime.cancellation import end
 from cbi_common.runtime.commands.progress import Progress, progress
 from cbi_common.runtime.embedded import Stack
 from cbi_common.runtime.journal import Journal
@@ -116,9 +117,7 @@ async def _first(result: Coroutine[Any, Any, Run], failure: Coroutine[Any, Any, 
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return next(iter(done)).result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end(tasks)
 
 
 async def _follow(journal: Journal, correlation_id: str, after: int, shown: Progress) -> Run:
