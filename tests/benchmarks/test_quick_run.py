@@ -63,7 +63,7 @@ def test_start_up(record: Record, tmp_path: Path) -> None:
     try:
         assert stack.stdout is not None
         for line in stack.stdout:
-            if "ready" in line:
+            if "services are up" in line:
                 break
         record("embedded stack ready", time.perf_counter() - start, "s", budget=5)
     finally:

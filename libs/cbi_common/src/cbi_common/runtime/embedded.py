@@ -68,6 +68,12 @@ class Stack:
         return [] if self._host is None else self._host.services
 
     @property
+    def page_url(self) -> str | None:
+        """Address of the dashboard's page, None when it is not served."""
+        port = None if self._host is None else self._host.page_port
+        return None if port is None else f"http://{self.settings.dashboard_host}:{port}"
+
+    @property
     def nats_pid(self) -> int | None:
         """Process id of the nats-server."""
         return self._server.pid

@@ -41,13 +41,20 @@ class Host:
         self.services: list[Service] = [build(kit) for build in builds]
         self._undelivered = Undelivered(bus, kit.clock)
         self._servers: list[HttpServer] = []
+        self._page: HttpServer | None = None
         if settings.ops_port is not None:
             self._servers.append(HttpServer(ops_app(self.ready), "127.0.0.1", settings.ops_port, "CBI_OPS_PORT"))
         for service in self.services:
             if service.asgi is not None and settings.dashboard_port is not None:
-                self._servers.append(
-                    HttpServer(service.asgi, settings.dashboard_host, settings.dashboard_port, "CBI_DASHBOARD_PORT")
+                self._page = HttpServer(
+                    service.asgi, settings.dashboard_host, settings.dashboard_port, "CBI_DASHBOARD_PORT"
                 )
+                self._servers.append(self._page)
+
+    @property
+    def page_port(self) -> int | None:
+        """Port of the dashboard's page, None when it is not served."""
+        return None if self._page is None else self._page.port
 
     def ready(self) -> dict[str, bool]:
         """Return for each service whether it is connected and takes messages."""

@@ -20,7 +20,7 @@ async def stay(settings: Settings) -> None:
     telemetry.configure(settings)
     async with Stack(settings) as stack:
         click.echo(f"{len(stack.services)} services are up after {stack.started_s:.1f} s on the lake {settings.lake}")
-        click.echo(f"page: http://{settings.dashboard_host}:{settings.dashboard_port}")
+        click.echo(f"page: {stack.page_url}")
         click.echo(f"bus:  {stack.settings.nats_url} (`cbi publish` finds it by the lake)")
         click.echo("Ctrl-C stops everything")
         await asyncio.Event().wait()

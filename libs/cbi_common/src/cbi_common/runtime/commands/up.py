@@ -16,7 +16,7 @@ from cbi_common.runtime.commands.options import examples, lake_option
 @click.option(
     "--warehouse", metavar="simulated|DIR|bigquery://PROJECT", help="Where the tables are [default: simulated]."
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="Port of the page [default: 8050].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the page [default: 8050]; 0 takes a free one.")
 @lake_option
 def up(warehouse: str | None, port: int | None, lake: str | None) -> None:
     """Keep bus, services and the page running.
