@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,7 +61,7 @@ def outcome(journal: FakeJournal, buried: int = 0) -> tuple[Run, Shown]:
     shown = Shown()
 
     async def main() -> Run:
-        return await asyncio.wait_for(watch(journal, "req-1", 0, buried, shown), 10)  # type: ignore[arg-type]
+        return await asyncio.wait_for(watch(journal, "req-1", 0, buried, shown, Path()), 10)  # type: ignore[arg-type]
 
     return asyncio.run(main()), shown
 
@@ -111,7 +113,7 @@ def test_an_old_letter_or_another_runs_does_not(found: DeadLetter, buried: int) 
 
 
 async def _silent(journal: FakeJournal, buried: int) -> Run:
-    return await watch(journal, "req-1", 0, buried, Shown())  # type: ignore[arg-type]
+    return await watch(journal, "req-1", 0, buried, Shown(), Path())  # type: ignore[arg-type]
 
 
 def test_the_request_carries_what_was_asked() -> None:
@@ -139,3 +141,13 @@ def test_runs_that_go_on_are_counted_and_finished_ones_are_not() -> None:
     story = Story("alarmed")
     runs = Runs([*Story().whole(), *Story("open").whole()[:5], *Story("bad").rejection(), story.request, story.alert()])
     assert [run.correlation_id for run in runs.all() if run.open] == ["open"]
+
+
+def test_a_disk_that_stays_full_ends_the_run_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = iter([0, 10**9, 0, 0, 0])  # one lucky moment starts the count anew
+    monkeypatch.setattr(one_pass, "_DISK_EVERY_S", 0.001)
+    monkeypatch.setattr(one_pass, "_FULL_FOR_S", 0.003)
+    monkeypatch.setattr(one_pass.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(free)))
+    with pytest.raises(InfrastructureError, match="the disk is full; free space"):
+        asyncio.run(one_pass._full_disk(Path("somewhere")))
+    assert next(free, None) is None

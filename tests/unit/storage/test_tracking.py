@@ -1,8 +1,9 @@
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from cbi_common.storage.tracking import TrackedModel, log_models
+from cbi_common.storage.tracking import TrackedModel, log_models, track
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's own, while it is imported
 
@@ -16,8 +17,12 @@ def test_models_are_logged_once_with_what_decided_them(tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
     uri = f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"
-    assert log_models(uri, ROWS).startswith("2 of 2 models tracked")
-    assert log_models(uri, ROWS).startswith("0 of 2 models tracked")
+    first = track({"uri": uri, "rows": [asdict(row) for row in ROWS]})
+    assert first["logged"]
+    assert first["message"].startswith("2 of 2 models tracked")
+    logged, message = log_models(uri, ROWS)
+    assert logged
+    assert message.startswith("0 of 2 models tracked")
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name("cbi/trees")
     assert experiment is not None
@@ -33,7 +38,8 @@ def test_models_are_logged_once_with_what_decided_them(tmp_path: Path) -> None:
     "uri", ["sqlite:////proc/nowhere/mlflow.db", "http://kirk:secret@127.0.0.1:9", "file:/proc/nowhere"]
 )
 def test_trouble_is_a_line_and_not_an_error(uri: str) -> None:
-    said = log_models(uri, ROWS)
+    logged, said = log_models(uri, ROWS)
+    assert not logged
     assert said.startswith("models were not tracked in ")
     assert "\n" not in said
     assert "secret" not in said

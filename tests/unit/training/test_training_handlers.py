@@ -11,6 +11,7 @@ from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.training import Job, ModelFailed, ModelTrained, TrainingPlanned, TrainJobCpu
 from cbi_common.runtime.training_service import Trainer, TrainingHandlers
 from cbi_common.testing.fakes import FakeWorkers, envelope, make_kit
+from cbi_common.testing.story import forecast_ready
 from cbi_common.testing.walks import HashLearner, make_manifest, random_dataset
 from cbi_common.training import job
 from cbi_common.training.environment import Environment
@@ -232,3 +233,45 @@ def test_weights_follow_the_catalogue(bench):
     spec = load_catalogue().model("lgbm_eras")
     uniform, weighted = (bench.train(bench.jobs(models=(m,))[0])[0].data for m in ("lgbm", spec.id))
     assert uniform.artifact != weighted.artifact
+
+
+def finished(bench, ref):
+    return envelope(forecast_ready().model_copy(update={"manifest": ref}))
+
+
+@pytest.fixture
+def trained(bench):
+    """A bench whose jobs are done, and the manifest's reference."""
+    export = bench.export()
+    for outgoing in bench.plan(export):
+        if isinstance(outgoing.data, TrainJobCpu):
+            bench.train(outgoing.data)
+    return bench, export.manifest
+
+
+def test_a_finished_run_is_tracked_once_with_its_scores(trained):
+    bench, ref = trained
+    bench.workers.jobs["cbi_common.storage.tracking:track"] = lambda arg: {"logged": True, "message": "done"}
+    event = finished(bench, ref)
+    assert [asyncio.run(bench.handlers.track(event)) for _ in range(2)] == [[], []]
+    (call,) = [arg for entry, arg in bench.workers.calls if entry.endswith(":track")]
+    assert call["uri"].startswith("sqlite:///")
+    assert {row["model_id"] for row in call["rows"]} == {"drift", "lgbm"}
+    assert all(row["metrics"]["n"] > 0 and row["dataset_sha256"] for row in call["rows"])
+
+
+def test_trouble_with_tracking_is_an_alert_and_tried_again_by_the_next_run(trained):
+    bench, ref = trained
+    answers = iter([{"logged": False, "message": "the store is away"}, {"logged": True, "message": "done"}])
+    bench.workers.jobs["cbi_common.storage.tracking:track"] = lambda arg: next(answers)
+    event = finished(bench, ref)
+    (alert,) = asyncio.run(bench.handlers.track(event))
+    assert (alert.data.severity, alert.data.what) == ("warning", "the store is away")
+    assert asyncio.run(bench.handlers.track(event)) == []
+
+
+def test_tracking_can_be_switched_off(trained, tmp_path):
+    bench, ref = trained
+    handlers = TrainingHandlers(make_kit(tmp_path, workers=bench.workers, tracking="off"), TRAINER)
+    assert asyncio.run(handlers.track(finished(bench, ref))) == []
+    assert not any(entry.endswith(":track") for entry, _ in bench.workers.calls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cbi_common.events.data import DataExported
+from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.training import ModelFailed, ModelTrained, TrainingPlanned, TrainJobCpu
 from cbi_common.runtime.service import Kit, Service
@@ -20,4 +21,5 @@ def build(kit: Kit) -> Service:
         publishes=(ModelTrained, ModelFailed, AlertRaised),
         parallel=kit.settings.worker_slots,
     )
+    service.on(ForecastReady, handlers.track, publishes=(AlertRaised,))
     return service

@@ -144,6 +144,14 @@ class Delivery:
         """Whether every subscription pulls."""
         return not self._stopping and all(_pulls(subscriber) for subscriber in self._bus.broker.subscribers)
 
+    def at_work_on(self, correlation_id: str) -> list[str]:
+        """Return the handlers that have an event of this correlation in hand."""
+        return [
+            hand.subscription.durable
+            for hand in self._in_hand.values()
+            if hand.event is not None and hand.event.correlationid == correlation_id
+        ]
+
     async def stop(self) -> None:
         """Pull no more, cancel what is in hand and give it back to the bus at once."""
         self._stopping = True

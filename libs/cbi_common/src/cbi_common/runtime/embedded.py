@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable
@@ -17,6 +18,8 @@ from cbi_common.runtime.service import Service, discover
 from cbi_common.runtime.settings import Settings
 
 _log = logging.getLogger(__name__)
+
+_SETTLE_S = 0.1
 
 
 class Stack:
@@ -119,6 +122,16 @@ class Stack:
     ) -> None:
         """Hand back what is in work and stop everything."""
         await self._stop()
+
+    async def settle(self, correlation_id: str, patience_s: float) -> None:
+        """Wait until no handler is at work on this correlation, or patience ends; what is left goes on next time."""
+        give_up = time.monotonic() + patience_s
+        while time.monotonic() < give_up:
+            busy = [name for service in self.services for name in service.at_work_on(correlation_id)]
+            if not busy:
+                return
+            await asyncio.sleep(_SETTLE_S)
+        _log.warning("%s still at work; it goes on with the next start", ", ".join(busy))
 
     async def _stop(self) -> None:
         if self._host is not None:

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "console"
     tracking: str | None = None
-    """MLflow tracking URI; None keeps a SQLite file beside the lake."""
+    """MLflow tracking URI; None keeps a SQLite file beside the lake, ``off`` tracks nothing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -94,8 +94,10 @@ class Settings(BaseSettings):
         return Path("var/stack")
 
     @property
-    def tracking_uri(self) -> str:
-        """MLflow tracking URI."""
+    def tracking_uri(self) -> str | None:
+        """MLflow tracking URI, None when nothing is tracked."""
+        if self.tracking == "off":
+            return None
         return self.tracking or f"sqlite:///{(self.stack_dir / 'mlflow.db').absolute()}"
 
     def with_bus(self, url: str, user: str, password: str) -> Settings:

@@ -10,8 +10,10 @@ from weakref import WeakValueDictionary
 
 from cbi_common.catalogue.spec import ModelSpec, load_catalogue
 from cbi_common.core.errors import ContractError, DataError, JobError, UsageError
+from cbi_common.core.identity import digest
 from cbi_common.events.base import Envelope, LakeRef
 from cbi_common.events.data import DataExported
+from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.training import ModelFailed, ModelTrained, TrainingPlanned, TrainJobCpu
@@ -44,6 +46,7 @@ class TrainingHandlers:
 
     def __init__(self, kit: Kit, trainer: Trainer) -> None:
         self._lake, self._workers, self._trainer = kit.lake, kit.workers, trainer
+        self._tracking = kit.settings.tracking_uri
         self._in_work: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def plan(self, event: Envelope[DataExported]) -> Sequence[Outgoing]:
@@ -83,6 +86,33 @@ class TrainingHandlers:
             except (JobError, DataError) as error:
                 return self._failed(event.data, spec, error.line())
 
+    async def track(self, event: Envelope[ForecastReady]) -> Sequence[Outgoing]:
+        """Show this device's models of a finished run in MLflow, once; trouble there is an alert and stops nothing."""
+        if self._tracking is None:
+            return []
+        manifest = self._manifest(event.data.manifest)
+        results = self._results(manifest)
+        key = f"tracked/{digest(manifest.run_id, sorted(results))}"
+        if not results or self._lake.find(key) is not None:
+            return []
+        rows = [_tracked(manifest, model) for result in results.values() for model in result.models]
+        argument = {"uri": self._tracking, "rows": rows}
+        try:
+            done = await self._workers.run("cbi_common.storage.tracking:track", argument, label="MLflow")
+        except JobError as error:
+            return self._alerts(manifest.market, "track", [error.line()])
+        if not done.value["logged"]:
+            return self._alerts(manifest.market, "track", [done.value["message"]])
+        self._lake.put_json(key, done.value)
+        return []
+
+    def _results(self, manifest: RunManifest) -> dict[str, TrainingResult]:
+        catalogue, environment = load_catalogue(), self._trainer.environment
+        jobs = plan(manifest, catalogue, environment.device)
+        keys = [job_key(manifest, job, catalogue.model(job.model_id).dataset, environment) for job in jobs]
+        found = {key: TrainingResult.find(self._lake, key) for key in keys}
+        return {key: result for key, result in found.items() if result is not None}
+
     async def _fit(self, event: Envelope[TrainJobCpu], spec: ModelSpec, key: str) -> Sequence[Outgoing]:
         job = event.data.job
         if spec.sha256 != job.spec_sha256:
@@ -97,7 +127,7 @@ class TrainingHandlers:
         models = [ModelTrained.model_validate(model) for model in done.value["models"]]
         result = TrainingResult(event.id, tuple(m.model_copy(update={"peak_mb": done.peak_mb}) for m in models))
         result.put(self._lake, key)
-        return [*_told(result.models), *self._alerts(event.data, done.value["warnings"])]
+        return [*_told(result.models), *self._alerts(event.data.market, "train", done.value["warnings"])]
 
     def _failed(self, data: TrainJobCpu, spec: ModelSpec, error: str) -> Sequence[Outgoing]:
         failures = [
@@ -115,9 +145,9 @@ class TrainingHandlers:
         ]
         return [Outgoing(failure, discriminator=failure.horizon) for failure in failures]
 
-    def _alerts(self, data: TrainJobCpu, warnings: Sequence[str]) -> Sequence[Outgoing]:
-        source = f"{self._trainer.service}--train"
-        alerts = [AlertRaised(market=data.market, severity="warning", source=source, what=what) for what in warnings]
+    def _alerts(self, market: str, handler: str, warnings: Sequence[str]) -> Sequence[Outgoing]:
+        source = f"{self._trainer.service}--{handler}"
+        alerts = [AlertRaised(market=market, severity="warning", source=source, what=what) for what in warnings]
         return [Outgoing(alert, discriminator=alert.what) for alert in alerts]
 
     def _manifest(self, ref: LakeRef) -> RunManifest:
@@ -129,6 +159,22 @@ def _spec(data: TrainJobCpu) -> ModelSpec:
         return load_catalogue().model(data.job.model_id)
     except UsageError as error:
         raise ContractError(error.what, where=data.subject, hint=error.hint) from error
+
+
+def _tracked(manifest: RunManifest, model: ModelTrained) -> dict[str, Any]:
+    spec = load_catalogue().model(model.model_id)
+    costs = {"fit_seconds": model.fit_seconds, "peak_mb": model.peak_mb, "refits": float(model.refits)}
+    return {
+        "run_id": manifest.run_id,
+        "family": model.family,
+        "model_id": model.model_id,
+        "horizon": str(model.horizon),
+        "dataset": model.dataset,
+        "dataset_sha256": manifest.datasets[model.dataset].sha256,
+        "params": {**spec.params, "learner": spec.learner, "weights": spec.weights, "seed": spec.seed},
+        "metrics": {**model.metrics.model_dump(), **costs},
+        "simulated": manifest.simulated,
+    }
 
 
 def _told(models: Sequence[ModelTrained]) -> list[Outgoing]:

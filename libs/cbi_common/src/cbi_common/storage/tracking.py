@@ -12,13 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _RUN, _MODEL, _HORIZON = "cbi.run_id", "cbi.model_id", "cbi.horizon"
 _PAGE = 1000
+_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,31 @@ class TrackedModel:
     simulated: bool = False
 
 
-def log_models(uri: str, rows: Sequence[TrackedModel]) -> str:
+def track(arg: dict[str, Any]) -> dict[str, Any]:
+    """Log models from a child process, one process at a time where the store is a file.
+
+    Parameters
+    ----------
+    arg : dict
+        ``uri``; ``rows``: fields of `TrackedModel`.
+
+    Returns
+    -------
+    dict
+        ``logged``: whether the store took them; ``message``: one line about it.
+    """
+    uri, rows = arg["uri"], [TrackedModel(**row) for row in arg["rows"]]
+    if not uri.startswith(_SQLITE):
+        logged, message = log_models(uri, rows)
+        return {"logged": logged, "message": message}
+    path = Path(uri.removeprefix(_SQLITE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):  # two processes would create its schema at the same time
+        logged, message = log_models(uri, rows)
+    return {"logged": logged, "message": message}
+
+
+def log_models(uri: str, rows: Sequence[TrackedModel]) -> tuple[bool, str]:
     """Log models; one that a pass has logged before is left alone.
 
     Parameters
@@ -59,6 +86,8 @@ def log_models(uri: str, rows: Sequence[TrackedModel]) -> str:
 
     Returns
     -------
+    bool
+        Whether the store took them.
     str
         One line for the log: how many were logged, or why none could be.
     """
@@ -72,8 +101,8 @@ def log_models(uri: str, rows: Sequence[TrackedModel]) -> str:
 
     started = time.monotonic()
     try:
-        if uri.startswith("sqlite:///"):
-            Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        if uri.startswith(_SQLITE):
+            Path(uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
         client = MlflowClient(tracking_uri=uri)
         ordered = sorted(rows, key=lambda row: row.family)
         logged = sum(
@@ -82,8 +111,8 @@ def log_models(uri: str, rows: Sequence[TrackedModel]) -> str:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         shown = _without_password(uri)
         reason = " ".join(str(error).replace(uri, shown).split())[:200]
-        return f"models were not tracked in {shown}: {reason}"
-    return f"{logged} of {len(rows)} models tracked in {time.monotonic() - started:.1f} s"
+        return False, f"models were not tracked in {shown}: {reason}"
+    return True, f"{logged} of {len(rows)} models tracked in {time.monotonic() - started:.1f} s"
 
 
 def _log_family(client: MlflowClient, family: str, rows: Sequence[TrackedModel]) -> int:

@@ -134,6 +134,7 @@ class Fleet:
             "CBI_WAREHOUSE": settings.warehouse,
             "CBI_ACK_WAIT_S": str(settings.ack_wait_s),
             "CBI_CORES": "2",
+            "CBI_TRACKING": "off",
         }
 
 

@@ -56,7 +56,7 @@ class Loopback:
     """
 
     def __init__(self, home: Path, services: tuple[str, ...] = SERVICES, **settings: Any) -> None:
-        resolved = Settings.load(**{"lake": str(home / "lake"), "cores": 1, **settings})
+        resolved = Settings.load(**{"lake": str(home / "lake"), "cores": 1, "tracking": "off", **settings})
         self.kit = Kit(
             settings=resolved,
             lake=Lake(resolved.lake),

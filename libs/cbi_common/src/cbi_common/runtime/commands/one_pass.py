@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -28,6 +30,10 @@ from cbi_common.runtime.streams import DEAD
 from cbi_common.storage.warehouse import open_warehouse
 
 _DEAD_LETTERS_EVERY_S = 1.0
+_DISK_EVERY_S = 1.0
+_SETTLE_PATIENCE_S = 60.0
+_FULL_FOR_S = 5.0
+_FULL_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,8 @@ async def make_pass(request: Request) -> tuple[Run, Measured]:
             shown.beside(sum(run.open for run in Runs(await journal.events()).all()))
             after, buried = await journal.position(), await journal.position(stream=DEAD)
             await stack.bus.publish(event)
-            run = await watch(journal, event.id, after, buried, shown)
+            run = await watch(journal, event.id, after, buried, shown, request.settings.stack_dir)
+            await stack.settle(event.id, _SETTLE_PATIENCE_S)
     return run, Measured(
         wall_s=time.time() - psutil.Process().create_time(),  # imports and the stack's start included
         cores=request.settings.worker_slots,
@@ -86,7 +93,9 @@ async def make_pass(request: Request) -> tuple[Run, Measured]:
     )
 
 
-async def watch(journal: Journal, correlation_id: str, after: int, buried: int, shown: Progress) -> Run:
+async def watch(
+    journal: Journal, correlation_id: str, after: int, buried: int, shown: Progress, stack_dir: Path
+) -> Run:
     """Follow the events of one run to its end.
 
     Parameters
@@ -101,18 +110,24 @@ async def watch(journal: Journal, correlation_id: str, after: int, buried: int, 
         Number of the newest dead letter that is none of its concern.
     shown : Progress
         Hears of every event.
+    stack_dir : Path
+        Where the bus keeps its store.
 
     Raises
     ------
     InfrastructureError
-        When the run raises a critical alert or one of its messages is given up.
+        When the run raises a critical alert, one of its messages is given up, or the bus can store nothing more.
     """
-    return await _first(_follow(journal, correlation_id, after, shown), _dead_letter(journal, correlation_id, buried))
+    return await _first(
+        _follow(journal, correlation_id, after, shown),
+        _dead_letter(journal, correlation_id, buried),
+        _full_disk(stack_dir),
+    )
 
 
-async def _first(result: Coroutine[Any, Any, Run], failure: Coroutine[Any, Any, NoReturn]) -> Run:
-    """Return the result, or raise what the watchman found."""
-    tasks = [asyncio.create_task(result), asyncio.create_task(failure)]
+async def _first(result: Coroutine[Any, Any, Run], *failures: Coroutine[Any, Any, NoReturn]) -> Run:
+    """Return the result, or raise what a watchman found."""
+    tasks = [asyncio.create_task(one) for one in (result, *failures)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return next(iter(done)).result()
@@ -153,3 +168,17 @@ async def _dead_letter(journal: Journal, correlation_id: str, buried: int) -> No
                     hint=f"`cbi dead show {letter.number}` has the message",
                 )
         buried = newest
+
+
+async def _full_disk(stack_dir: Path) -> NoReturn:
+    """Raise when the bus's disk stays full: the services can then neither go on nor say so, for want of a bus."""
+    full_for_s = 0.0
+    while full_for_s < _FULL_FOR_S:
+        await asyncio.sleep(_DISK_EVERY_S)
+        full = shutil.disk_usage(stack_dir).free < _FULL_BYTES
+        full_for_s = full_for_s + _DISK_EVERY_S if full else 0.0
+    raise InfrastructureError(
+        "the disk is full",
+        where=str(stack_dir),
+        hint="free space or use --lake DIR, then run again: finished work is kept",
+    )
