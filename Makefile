@@ -45,9 +45,10 @@ bench: $(STAMP) ## measured figures, as ratios in one run
 schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas
 
-lock: $(STAMP) ## resolve constraints.txt anew from the pyproject files
+lock: $(STAMP) ## add what the pyproject files newly need to constraints.txt (all anew: delete it first)
+	@touch constraints.txt
 	@printf -- '-e %s\n' $(PROJECTS:/=) | $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header --no-annotate \
-		--python-version 3.11 --group dev $(LOCK_ARGS) - | grep -v '^-e' >constraints.new && mv constraints.new constraints.txt
+		--python-version 3.11 --group dev -c constraints.txt - | grep -v '^-e' >constraints.new && mv constraints.new constraints.txt
 
 clean: ## remove the environment, caches and var/
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
