@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbi_common.core.errors import ContractError, InfrastructureError, JobError, TransientError
+from cbi_common.core.errors import ContractError, InfrastructureError, JobError, TransientError, UsageError
 from cbi_common.runtime.retry import GiveUp, History, Retry, RetryPolicy, describe
 
 
@@ -45,3 +45,8 @@ def test_waiting_for_the_bus_does_not_use_up_the_attempts() -> None:
 
 def test_a_reason_is_one_line() -> None:
     assert describe(ValueError("a\n  b")) == "ValueError: a b"
+
+
+def test_an_order_that_names_what_does_not_exist_is_given_up_at_once_and_a_person_hears_of_it() -> None:
+    verdict = RetryPolicy().judge(UsageError("no market 'tulips'"), History(), 0.0)
+    assert verdict == GiveUp("no market 'tulips'", alert=True)

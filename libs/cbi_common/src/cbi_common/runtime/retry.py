@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cbi_common.core.errors import CbiError, ContractError, TransientError
+from cbi_common.core.errors import CbiError, ContractError, TransientError, UsageError
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class History:
 class RetryPolicy:
     """Our own schedule; the server's would start a long job again while it still runs.
 
-    A broken contract is given up at once, since no retry can mend it. A `TransientError` is tried again until
+    A broken contract is given up at once, and so is an order that names what does not exist (a market, a warehouse): no
+    retry can mend them, but of the second a person must hear. A `TransientError` is tried again until
     ``transient_total_s`` have passed since its first; anything else as often as ``error_delays_s`` is long.
     """
 
@@ -59,6 +60,8 @@ class RetryPolicy:
         reason = describe(error)
         if isinstance(error, ContractError):
             return GiveUp(reason, alert=False)
+        if isinstance(error, UsageError):
+            return GiveUp(reason, alert=True)
         if isinstance(error, TransientError):
             return self._transient(reason, history, now_s)
         history.errors += 1
