@@ -152,3 +152,10 @@ def test_a_malformed_event_is_on_the_page_with_its_reason() -> None:
     )
     assert served.get("/api/dead").json()[0]["reason"] == reason
     assert reason in served.get("/").text
+
+
+def test_the_events_are_described_from_the_code() -> None:
+    document = client().get("/asyncapi.json").json()
+    assert document["asyncapi"].startswith("3.")
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert {"data.requested", "data.exported", "model.trained", "forecast.ready"} <= addresses

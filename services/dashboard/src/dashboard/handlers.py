@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -85,6 +87,10 @@ def _add_answers(api: FastAPI, known: Known, clock: Clock) -> None:
     async def dead() -> tuple[GivenUp, ...]:
         return known.given_up
 
+    @api.get("/asyncapi.json", include_in_schema=False)
+    async def events() -> JSONResponse:
+        return JSONResponse(await asyncio.to_thread(_event_schema))
+
 
 def _add_page(api: FastAPI, known: Known, clock: Clock) -> None:
     template = _template()
@@ -93,6 +99,13 @@ def _add_page(api: FastAPI, known: Known, clock: Clock) -> None:
     async def front() -> HTMLResponse:
         text = template.render(page=page.compose(known, clock()), percent=percent)
         return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
+
+
+@cache
+def _event_schema() -> dict[str, Any]:
+    from cbi_common.runtime.schemas import asyncapi
+
+    return asyncapi()
 
 
 def _template() -> Template:

@@ -22,5 +22,6 @@ async def stay(settings: Settings) -> None:
         click.echo(f"{len(stack.services)} services are up after {stack.started_s:.1f} s on the lake {settings.lake}")
         click.echo(f"page: {stack.page_url}")
         click.echo(f"bus:  {stack.settings.nats_url} (`cbi publish` finds it by the lake)")
+        click.echo(f"      user and password for other clients: {settings.stack_dir / 'stack.json'}")
         click.echo("Ctrl-C stops everything")
         await asyncio.Event().wait()
