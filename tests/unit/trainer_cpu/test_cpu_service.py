@@ -12,7 +12,11 @@ from trainer_cpu.handlers import Handlers
 def test_the_service_listens_to_exports_and_to_its_queue(tmp_path):
     service = build(make_kit(tmp_path, cores=3))
     found = {s.durable: (s.event.subject, s.parallel) for s in service.subscriptions}
-    assert found == {"trainer-cpu--plan": ("data.exported", 1), "trainer-cpu--train": ("jobs.train.cpu", 3)}
+    assert found == {
+        "trainer-cpu--plan": ("data.exported", 1),
+        "trainer-cpu--train": ("jobs.train.cpu", 3),
+        "trainer-cpu--track": ("forecast.ready", 1),
+    }
 
 
 def test_an_export_ends_in_trained_models(tmp_path):

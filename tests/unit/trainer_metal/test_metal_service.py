@@ -12,7 +12,11 @@ from trainer_metal.domain.canary import disagreement
 def test_the_service_works_on_one_job_at_a_time(tmp_path):
     service = build(make_kit(tmp_path, cores=3))
     found = {s.durable: (s.event.subject, s.parallel) for s in service.subscriptions}
-    assert found == {"trainer-metal--plan": ("data.exported", 1), "trainer-metal--train": ("jobs.train.metal", 1)}
+    assert found == {
+        "trainer-metal--plan": ("data.exported", 1),
+        "trainer-metal--train": ("jobs.train.metal", 1),
+        "trainer-metal--track": ("forecast.ready", 1),
+    }
 
 
 def test_without_an_accelerator_nothing_is_tried():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -135,6 +136,8 @@ def main() -> None:
         module, _, name = one.leak.partition(":")
         getattr(importlib.import_module(module), name)()
     asyncio.run(_run(one))
+    sys.stdout.flush()
+    os._exit(0)  # all is written; native threads of the libraries may abort at interpreter exit
 
 
 if __name__ == "__main__":
