@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
+from rich.padding import Padding
 from rich.text import Text
 
 _STYLE = {"ok": "green", "repaired": "yellow", "rejected": "red", "unused": "dim"}
@@ -33,16 +33,25 @@ def write_report(found: dict[str, Any], *, detailed: bool, console: Console | No
             for finding in verdict["findings"]:
                 out.print(Text(f"  {finding['check']} {finding['count']:,}: {finding['detail']}"))
         return
-    table = Table(Column("table", no_wrap=True, min_width=34), "rows", "verdict", "findings", title=title)
-    for name, verdict in found["tables"].items():
-        table.add_row(
-            Text(name.replace(".", ".\n")), f"{verdict['rows']:,}", _word(verdict), _grouped(verdict["findings"])
-        )
-    out.print(table)
+    out.print(title)
+    for word in ("rejected", "repaired", "ok"):
+        for name, verdict in found["tables"].items():
+            if verdict["verdict"] == word:
+                out.print(_word(verdict, width=9), Text(f"{verdict['rows']:>8,}  {name}"), soft_wrap=True)
+                _write_findings(out, verdict["findings"])
+    unused = sum(verdict["verdict"] == "unused" for verdict in found["tables"].values())
+    out.print(
+        Text(f"unused    {unused} tables that no series is read from (--json lists them)", style=_STYLE["unused"])
+    )
 
 
-def _word(verdict: dict[str, Any]) -> Text:
-    return Text(verdict["verdict"], style=_STYLE[verdict["verdict"]])
+def _write_findings(out: Console, findings: list[dict[str, Any]]) -> None:
+    if findings:
+        out.print(Padding(Text(_grouped(findings), style="dim"), (0, 0, 0, 20)))
+
+
+def _word(verdict: dict[str, Any], width: int = 0) -> Text:
+    return Text(f"{verdict['verdict']:{width}}", style=_STYLE[verdict["verdict"]])
 
 
 def _grouped(findings: list[dict[str, Any]]) -> str:
