@@ -1,5 +1,3 @@
-"""The only module of the unit tests that imports TensorFlow."""
-
 import hashlib
 import subprocess
 import sys
@@ -11,7 +9,7 @@ import pytest
 from cbi_common.core.errors import DataError, JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import poisoned, random_dataset
-from trainer_metal.adapters import keras_dense
+from trainer_metal.adapters import keras_dense, keras_fit
 from trainer_metal.adapters.accelerator import CPU, losses
 from trainer_metal.adapters.keras_dense import Dense, Params
 from trainer_metal.domain.network import Network
@@ -67,8 +65,8 @@ def test_a_forecast_depends_on_model_and_view_alone(artifact):
 
 
 def test_the_net_computes_what_keras_computes():
-    keras, _ = keras_dense.load_keras()
-    model = keras_dense._model(keras, 7, 2, Params(**PARAMS))
+    keras, _ = keras_fit.load_keras()
+    model = keras_dense.build(keras, 7, 2, Params(**PARAMS))
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
     layers = tuple(tuple(layer.get_weights()) for layer in model.layers if layer.get_weights())
@@ -79,8 +77,8 @@ def test_the_net_computes_what_keras_computes():
 
 
 def test_a_head_without_a_label_costs_nothing():
-    keras, _ = keras_dense.load_keras()
-    loss = keras_dense._masked(keras)
+    keras, _ = keras_fit.load_keras()
+    loss = keras_fit._masked(keras)
     y = np.array([[0.5, np.nan], [3.0, -1.0]], dtype=np.float32)
     found = loss(keras.ops.convert_to_tensor(y), keras.ops.zeros((2, 2))).numpy()
     assert found == pytest.approx([(0.125 + 0) / 2, (2.5 + 0.5) / 2])

@@ -12,6 +12,7 @@ from filelock import FileLock
 from cbi_common.training import job
 from trainer_metal.adapters.accelerator import place
 from trainer_metal.adapters.keras_dense import Dense
+from trainer_metal.adapters.keras_sequence import SequenceNet
 from trainer_metal.environment import ENVIRONMENT
 
 LOCK = Path(tempfile.gettempdir()) / "cbi-metal.lock"
@@ -28,6 +29,7 @@ def train(arg: dict[str, Any]) -> dict[str, Any]:
     """
     with FileLock(LOCK, mode=0o666):
         placement = place()
-        environment = replace(ENVIRONMENT, accelerator=placement.accelerator)
-        trained = job.train(arg, (Dense(placement.tensorflow_device),), environment)
+        environment = replace(ENVIRONMENT, accelerator=placement.accelerator, precision=placement.precision)
+        learners = (Dense(placement.tensorflow_device), SequenceNet(placement.tensorflow_device))
+        trained = job.train(arg, learners, environment)
     return {"models": [m.model_dump(mode="json") for m in trained], "warnings": list(placement.warnings)}

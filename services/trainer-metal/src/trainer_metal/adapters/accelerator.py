@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from cbi_common.timeseries.dataset import Floats
-from trainer_metal.adapters.keras_dense import load_keras
+from trainer_metal.adapters.keras_fit import load_keras
 from trainer_metal.domain.canary import STEPS, disagreement, problem
-
-CPU, GPU = "/CPU:0", "/GPU:0"
+from trainer_metal.domain.placement import CPU, GPU
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,11 @@ class Placement:
     accelerator: str
     tensorflow_device: str
     warnings: tuple[str, ...] = ()
+
+    @property
+    def precision(self) -> str:
+        """Type of the numbers in a fit."""
+        return "float32" if self.tensorflow_device == CPU else "mixed_float16"
 
 
 def present() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -11,17 +10,13 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from cbi_common.core.errors import DataError, JobError
+from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
-from cbi_common.training.lean_import import absent
-from cbi_common.training.learner import labelled
+from trainer_metal.adapters import keras_fit
 from trainer_metal.domain.network import Network
+from trainer_metal.domain.placement import CPU
 from trainer_metal.domain.scaling import inputs_of, target_scale
-
-LEAST_ROWS = 200
-STEPS_PER_CALL = 16
-"""Training steps in one call of the compiled graph: a small net spends more on the call than on the step."""
 
 
 class Params(BaseModel):
@@ -47,7 +42,7 @@ class Dense:
         TensorFlow's name of the device to fit on.
     """
 
-    device: str = "/CPU:0"
+    device: str = CPU
     name: str = "dense"
 
     def fit(
@@ -55,13 +50,13 @@ class Dense:
     ) -> bytes:
         """Fit on the rows with an outcome at any horizon (see `cbi_common.training.learner.Learner`)."""
         settings = Params.model_validate(params)
-        targets = np.column_stack([labelled(train, horizon, LEAST_ROWS)[0] for horizon in horizons])
+        targets = keras_fit.targets_of(train, horizons)
         inputs = inputs_of(train)
         if not inputs.names:
             raise DataError("no feature varies", where=self.name, hint="see `cbi quality`")
         scale = np.array([target_scale(column) for column in targets.T])
         rows = np.isfinite(targets).any(axis=1)
-        fitted = _train(inputs.of(train)[rows], (targets / scale)[rows], weights[rows], settings, seed, self.device)
+        fitted = self._train(inputs.of(train)[rows], (targets / scale)[rows], weights[rows], settings, seed)
         layers = [(kernel.astype(np.float64), bias.astype(np.float64)) for kernel, bias in fitted]
         return Network(tuple(horizons), inputs, scale, tuple(layers)).to_bytes()
 
@@ -73,34 +68,18 @@ class Dense:
         """Return the log return over each horizon, (n_horizons,)."""
         return model.forward(model.inputs.of(view.last(1))[0])
 
-
-def _train(x: Floats, y: Floats, weights: Floats, settings: Params, seed: int, device: str) -> list[tuple[Any, Any]]:
-    """Return kernel and bias of each layer; the same arguments give the same bits."""
-    keras, tensorflow = load_keras()
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    with tensorflow.device(device):
-        model = _model(keras, x.shape[1], y.shape[1], settings)
-        model.compile(
-            optimizer=keras.optimizers.Adam(settings.learning_rate),
-            loss=_masked(keras),
-            jit_compile=False,
-            steps_per_execution=STEPS_PER_CALL,
-        )
-        history = model.fit(
-            x.astype(np.float32),
-            y.astype(np.float32),
-            sample_weight=weights.astype(np.float32),
-            batch_size=settings.batch,
-            epochs=settings.epochs,
-            verbose=0,
-        )
-    if not np.isfinite(history.history["loss"]).all():
-        raise JobError("the loss is not a number", where="dense", hint="lower its learning rate")
-    return [tuple(layer.get_weights()) for layer in model.layers if layer.get_weights()]
+    def _train(self, x: Floats, y: Floats, weights: Floats, settings: Params, seed: int) -> list[tuple[Any, Any]]:
+        """Return kernel and bias of each layer; the same arguments give the same bits."""
+        keras, tensorflow = keras_fit.load_keras()
+        keras_fit.fresh(keras, seed, accelerated=self.device != CPU)
+        with tensorflow.device(self.device):
+            model = build(keras, x.shape[1], y.shape[1], settings)
+            keras_fit.learn(model, x.astype(np.float32), y, weights, settings, self.name)
+        return [tuple(layer.get_weights()) for layer in model.layers if layer.get_weights()]
 
 
-def _model(keras: ModuleType, inputs: int, heads: int, settings: Params) -> Any:
+def build(keras: ModuleType, inputs: int, heads: int, settings: Params) -> Any:
+    """Return the untrained net."""
     layers = keras.layers
     stack = [layers.Input((inputs,))]
     for units in settings.units:
@@ -108,30 +87,4 @@ def _model(keras: ModuleType, inputs: int, heads: int, settings: Params) -> Any:
             layers.Dense(units, activation="relu", kernel_regularizer=keras.regularizers.L2(settings.l2)),
             layers.Dropout(settings.dropout),
         ]
-    # Heads start at no change, so that what the net has not learned it does not claim.
-    return keras.Sequential([*stack, layers.Dense(heads, kernel_initializer="zeros")])
-
-
-def _masked(keras: ModuleType) -> Any:
-    """Return a Huber loss over the heads whose label has matured: its middle is the median, the point forecast."""
-    ops = keras.ops
-
-    def loss(y_true: Any, y_pred: Any) -> Any:
-        known = ops.logical_not(ops.isnan(y_true))
-        error = ops.abs(ops.where(known, y_true, y_pred) - y_pred)
-        return ops.mean(ops.where(error < 1.0, 0.5 * error * error, error - 0.5), axis=-1)
-
-    return loss
-
-
-def load_keras() -> tuple[ModuleType, ModuleType]:
-    """Return Keras and TensorFlow, set to compute the same bits every time on one thread."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    with absent("sklearn", "pandas", "matplotlib"):
-        import keras
-        import tensorflow
-
-    tensorflow.config.experimental.enable_op_determinism()
-    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    return keras, tensorflow
+    return keras.Sequential([*stack, keras_fit.heads(keras, heads)])
