@@ -30,6 +30,8 @@ class Metrics(Contract):
     pinball_50: float | None
     no_change_mape: float | None
     no_change_mae: float | None
+    r2_no_change: float | None = None
+    """1 - squared errors / those of no-change on the same rows."""
 
 
 class Job(Contract):

@@ -35,6 +35,12 @@ def r2(forecast: Floats, actual: Floats) -> float | None:
     return 1.0 - float(np.sum((forecast - actual) ** 2)) / spread if spread > 0 else None
 
 
+def r2_against(forecast: Floats, baseline: Floats, actual: Floats) -> float | None:
+    """Return 1 - (squared errors) / (squared errors of a baseline), None for a perfect baseline."""
+    spread = float(np.sum((baseline - actual) ** 2))
+    return 1.0 - float(np.sum((forecast - actual) ** 2)) / spread if spread > 0 else None
+
+
 def naive_mae(sessions: Ints, price: Floats, horizon_sessions: int) -> float | None:
     """Return the MAE of no-change over the horizon on these rows: the scale of `mase` (¢/lb).
 

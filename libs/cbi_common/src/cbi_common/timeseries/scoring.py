@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cbi_common.timeseries.dataset import Floats, Ints
-from cbi_common.timeseries.losses import directional_accuracy, mae, mape, mase, pinball, r2, skill
+from cbi_common.timeseries.losses import directional_accuracy, mae, mape, mase, pinball, r2, r2_against, skill
 from cbi_common.timeseries.significance import diebold_mariano, n_effective
 
 MIN_ROWS = 2
@@ -29,6 +29,7 @@ class Score:
     pinball_50: float | None = None
     no_change_mape: float | None = None
     no_change_mae: float | None = None
+    r2_no_change: float | None = None
 
 
 def score(
@@ -89,4 +90,5 @@ def score(
         pinball_50=pinball(forecast, actual, 0.5),
         no_change_mape=mape(current, actual),
         no_change_mae=unchanged,
+        r2_no_change=r2_against(forecast, current, actual),
     )
