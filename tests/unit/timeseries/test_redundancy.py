@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbi_common.timeseries.redundancy import MIN_ROWS, SAME, duplicates, votes
+from cbi_common.timeseries.redundancy import MIN_ROWS, SAME, STEP, duplicates, votes
 
 
 def errors_of(n=120, seed=0):
@@ -14,7 +14,13 @@ def errors_of(n=120, seed=0):
 def test_members_that_err_alike_are_one_opinion():
     errors = errors_of()
     assert duplicates(errors) == ((0, 1), (2, 3))
-    assert votes(errors, np.array([len(errors)]))[0].tolist() == [0.5, 0.5, 0.5, 0.5, 1.0]
+    everyone = np.ones((1, 5), dtype=bool)
+    assert votes(errors, np.array([120]), everyone)[0].tolist() == [0.5, 0.5, 0.5, 0.5, 1.0]
+
+
+def test_who_earned_nothing_takes_no_vote():
+    standing = np.array([[True, False, True, True, False]])
+    assert votes(errors_of(), np.array([120]), standing)[0].tolist() == [1.0, 1.0, 0.5, 0.5, 1.0]
 
 
 @given(st.integers(0, 50))
@@ -22,7 +28,8 @@ def test_against_a_naive_loop(seed):
     rng = np.random.default_rng(seed)
     errors = np.where(rng.random((90, 4)) < 0.2, np.nan, errors_of(90, seed)[:, :4])
     matured = np.array([0, 50, 70, 90])
-    for known, found in zip(matured, votes(errors, matured), strict=True):
+    for given_rows, found in zip(matured, votes(errors, matured, np.ones((4, 4), dtype=bool)), strict=True):
+        known = given_rows // STEP * STEP
         groups = {i: {i} for i in range(4)}
         for i in range(4):
             for j in range(4):
@@ -41,7 +48,8 @@ def test_what_matures_later_changes_no_earlier_vote():
     later = errors.copy()
     later[80:] = np.random.default_rng(9).normal(size=later[80:].shape)
     matured = np.arange(81)
-    assert (votes(errors, matured) == votes(later, matured)).all()
+    everyone = np.ones((81, 5), dtype=bool)
+    assert (votes(errors, matured, everyone) == votes(later, matured, everyone)).all()
 
 
 def test_too_few_rows_say_nothing():

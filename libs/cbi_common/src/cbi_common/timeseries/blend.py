@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.redundancy import votes
 
 MIN_MATURED = 48
 MIN_MATURED_SPAN = 252
@@ -50,11 +51,13 @@ def inverse_error_weights(errors: Floats, no_change_errors: Floats, *, min_matur
     Returns
     -------
     (m,) float64 or None
-        >= 0, summing to 1. A member whose MAE exceeds no-change's on its own rows weighs 0; None when all do.
+        >= 0, summing to 1. A member whose MAE exceeds no-change's on its own rows weighs 0; None when all do. Members
+        that err alike (`redundancy`) share one vote.
     """
     counts, squares, advantage = (np.sum(term, axis=0) for term in _terms(errors, no_change_errors))
     weights = _weights(counts, squares, advantage, min_matured)
-    return weights if weights.any() else None
+    weights *= votes(errors, np.array([len(errors)]), weights[None] > 0)[0]
+    return _normalised(weights) if weights.any() else None
 
 
 def serve(
@@ -69,7 +72,8 @@ def serve(
     """Blend the members at every cutoff with the weights their matured errors earned by then.
 
     No-change serves until ``min_matured`` outcomes are known and the first of them has been for ``min_span`` sessions,
-    wherever no member earns a weight, and where none of those that do has a forecast.
+    wherever no member earns a weight, and where none of those that does has a forecast. Members that err alike
+    (`redundancy`) share one vote.
 
     Parameters
     ----------
@@ -87,6 +91,7 @@ def serve(
     # Prefix sums add from the oldest row on, so a later row cannot change an earlier weight by a bit.
     counts, squares, advantage = (_prefix_sums(term)[matured] for term in _terms(errors, -y[known]))
     earned = _weights(counts, squares, advantage, min_matured)
+    earned *= votes(errors, matured, earned > 0)
     first = outcomes[0] if len(outcomes) else np.iinfo(np.int64).max
     ready = (matured >= min_matured) & (sessions - min_span >= first)
     weights = _normalised(np.where(ready[:, None] & ~np.isnan(members), earned, 0.0))
