@@ -1,17 +1,23 @@
-"""The simulated market behind the face of a warehouse: the tables and columns that the market file reads."""
+"""The simulated market behind the face of a warehouse.
+
+What is true of the market, and nobody can see, is not here: `cbi_common.markets.simulation.truth`.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from datetime import date
+from typing import Any
 from urllib.parse import parse_qsl
 
-import numpy as np
 import pyarrow as pa
 
 from cbi_common.core.errors import DataError, UsageError
 from cbi_common.core.identity import digest
-from cbi_common.markets.simulation import VERSION, Simulation, simulate
-from cbi_common.markets.spec import SeriesSpec, load_market
+from cbi_common.markets.flaws import FLAWS, parse_flaws, spoil
+from cbi_common.markets.simulation import VERSION, Setting
+from cbi_common.markets.simulation.tables import Tables
+from cbi_common.storage.warehouse import require_columns
 
 SESSIONS = 6300
 """Default length: 25 years."""
@@ -23,28 +29,31 @@ class SimulatedWarehouse:
     Parameters
     ----------
     url : str
-        ``simulated``, or ``simulated?sessions=1500&seed=3&predictability=0.05``.
+        ``simulated``, or with any of these parameters, which `Setting` describes:
+        ``simulated?sessions=1500&seed=3&predictability=0.05&drift_at=2020-03-02&flaws=stale,weekend_row:3``. Flaws are
+        keys of ``markets.flaws.FLAWS`` with an intensity from 1 to 3.
     seed : int
         Used unless the URL names one.
 
     Raises
     ------
     UsageError
-        For a parameter that is unknown or no number.
+        For a parameter that is unknown or out of its range.
     """
 
     simulated = True
 
     def __init__(self, url: str, seed: int) -> None:
         self.url = self.label = url
-        chosen = {"sessions": SESSIONS, "seed": seed, "predictability": 0.02, **_parameters(url)}
-        self._sessions, self._seed = int(chosen["sessions"]), int(chosen["seed"])
-        self._predictability = float(chosen["predictability"])
-        self._layout = load_market("zl").tables
+        chosen = {"sessions": SESSIONS, "seed": seed, **_parameters(url)}
+        self._flaws: dict[str, int] = chosen.pop("flaws", {})
+        self.setting = Setting(**chosen)
+        self._tables = Tables(self.setting)
+        self._made: dict[str, pa.Table] = {}
 
     def tables(self) -> tuple[str, ...]:
         """Return the names of all tables."""
-        return tuple(self._layout)
+        return self._tables.names
 
     def schema(self, table: str) -> pa.Schema:
         """Return names and types of the columns."""
@@ -57,54 +66,56 @@ class SimulatedWarehouse:
     def read(self, table: str, columns: tuple[str, ...] | None = None) -> pa.Table:
         """Return a table, or the named columns of it."""
         found = self._table(table)
+        require_columns(table, found.schema, columns or ())
         return found if columns is None else found.select(list(columns))
 
     def fingerprint(self, table: str) -> str:
         """Return a digest that changes when the content of the table does."""
-        if table not in self._layout:
+        if table not in self._tables.names:
             raise self._unknown(table)
-        return digest("simulated", VERSION, table, self._sessions, self._seed, self._predictability)
-
-    @cached_property
-    def _simulation(self) -> Simulation:
-        return simulate(self._sessions, self._seed, predictability=self._predictability)
+        s = self.setting
+        drift = None if s.drift_at is None else s.drift_at.isoformat()
+        return digest("simulated", VERSION, table, s.sessions, s.seed, s.predictability, drift, self._flaws)
 
     def _table(self, table: str) -> pa.Table:
-        if table not in self._layout:
+        if table not in self._tables.names:
             raise self._unknown(table)
-        groups: dict[tuple[tuple[str, str], ...], list[SeriesSpec]] = {}
-        for series in self._layout[table]:
-            groups.setdefault(tuple((column, values[-1]) for column, values in series.where.items()), []).append(series)
-        parts = [self._rows(dict(where), members) for where, members in groups.items()]
-        return pa.concat_tables(parts).sort_by(self._layout[table][0].date)
+        if table not in self._made:
+            self._made[table] = self._spoiled(table, self._tables.make(table))
+        return self._made[table]
 
-    def _rows(self, where: dict[str, str], members: list[SeriesSpec]) -> pa.Table:
-        days, _ = self._simulation.series[members[0].name]
-        columns = {members[0].date: pa.array(days.astype("datetime64[D]"))}
-        columns |= {
-            column: pa.array(np.full(len(days), value, dtype=object), pa.string()) for column, value in where.items()
-        }
-        columns |= {series.value: pa.array(self._simulation.series[series.name][1]) for series in members}
-        return pa.table(columns)
+    def _spoiled(self, name: str, table: pa.Table) -> pa.Table:
+        for flaw, intensity in self._flaws.items():
+            if FLAWS[flaw].place.table == name:
+                table = spoil(flaw, {name: table}, intensity, self.setting.seed).table
+        return table
 
     def _unknown(self, table: str) -> DataError:
-        return DataError("no such table", where=table, hint=f"the simulated market has {', '.join(self._layout)}")
+        known = ", ".join(self._tables.names)
+        return DataError("no such table", where=table, hint=f"the simulated market has {known}")
 
 
-def _parameters(url: str) -> dict[str, float]:
+_READ: dict[str, Callable[[str], Any]] = {
+    "sessions": int,
+    "seed": int,
+    "predictability": float,
+    "drift_at": date.fromisoformat,
+    "flaws": parse_flaws,
+}
+
+
+def _parameters(url: str) -> dict[str, Any]:
     kind, _, query = url.partition("?")
+    where = f"warehouse {url}"
     if kind != "simulated":
-        raise UsageError(
-            "not a simulated market", where=f"warehouse {url}", hint="write simulated?sessions=1500&seed=3"
-        )
-    found: dict[str, float] = {}
+        raise UsageError("not a simulated market", where=where, hint="write simulated?sessions=1500&seed=3")
+    found: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in ("sessions", "seed", "predictability"):
-            raise UsageError(
-                f"no parameter {name!r}", where=f"warehouse {url}", hint="use sessions, seed, predictability"
-            )
+        if name not in _READ:
+            raise UsageError(f"no parameter {name!r}", where=where, hint=f"use {', '.join(_READ)}")
         try:
-            found[name] = float(value) if name == "predictability" else int(value)
+            found[name] = _READ[name](value)
         except ValueError:
-            raise UsageError(f"{name}={value!r} is no number", where=f"warehouse {url}", hint="give a number") from None
+            wanted = "date" if name == "drift_at" else "number"
+            raise UsageError(f"{name}={value!r} is no {wanted}", where=where, hint=f"give a {wanted}") from None
     return found
