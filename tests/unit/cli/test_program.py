@@ -9,7 +9,7 @@ from cbi_common.runtime import cli
 from cbi_common.runtime.cli import OneLine, main
 
 HEAVY = {"pydantic", "numpy", "pandas", "pyarrow", "nats", "faststream", "rich", "fastapi", "mlflow", "lightgbm"}
-OWN = {"run", "up", "service", "publish", "status", "trace", "dead", "doctor"}
+OWN = {"run", "up", "service", "simulate", "publish", "status", "trace", "dead", "doctor"}
 BROUGHT = {"explain", "forecast", "gates", "leaderboard", "regime", "validate"}
 
 

@@ -9,6 +9,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Envelope
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.reporting.projection import Runs
+from cbi_common.storage.lake import Lake
 from cbi_common.testing.story import POINTS, RUN_ID, START, Story, exported, forecast_ready
 from dashboard.domain.answers import GivenUp
 from dashboard.domain.known import Known
@@ -16,7 +17,7 @@ from dashboard.handlers import create_api
 
 
 def client(events: Iterable[Envelope[object]] = ()) -> TestClient:
-    return TestClient(create_api(Known(Runs(events)), lambda: START + timedelta(days=1)))
+    return TestClient(create_api(Known(Runs(events)), lambda: START + timedelta(days=1), Lake("memory://dashboard")))
 
 
 @pytest.mark.parametrize("path", ["predictions", "forecast/1m", "regime/current", "quality"])
@@ -144,7 +145,7 @@ def test_the_empty_page_says_how_to_begin() -> None:
 
 def test_a_malformed_event_is_on_the_page_with_its_reason() -> None:
     known = Known(Runs())
-    served = TestClient(create_api(known, lambda: START))
+    served = TestClient(create_api(known, lambda: START, Lake("memory://dashboard")))
     assert served.get("/api/dead").json() == []
     reason = "data.exported: not JSON; publish a JSON object"
     known.given_up = (

@@ -15,5 +15,5 @@ def build(kit: Kit) -> Service:
         from dashboard.handlers import create_api
 
         known = Known()
-        service.serve(create_api(known, kit.clock, keep_current(Journal(service.bus), known)))
+        service.serve(create_api(known, kit.clock, kit.lake, keep_current(Journal(service.bus), known)))
     return service

@@ -6,18 +6,20 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cbi_common.core.clock import Clock
 from cbi_common.core.errors import IncompleteError, UsageError
 from cbi_common.core.horizon import Horizon
+from cbi_common.events.data import Verdict
 from cbi_common.reporting.tables import percent
-from dashboard.domain import page, view
+from cbi_common.storage.lake import Lake
+from dashboard.adapters.reports import in_full
+from dashboard.domain import page, quality, view
 from dashboard.domain.answers import (
     ForecastAnswer,
     GivenUp,
@@ -35,11 +37,22 @@ _NOTHING: dict[int | str, dict[str, Any]] = {503: {"description": "There is no s
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-def create_api(known: Known, clock: Clock, lifespan: Lifespan | None = None) -> FastAPI:
-    """Return the application over ``known``, which something else keeps up to date."""
+def create_api(known: Known, clock: Clock, lake: Lake, lifespan: Lifespan | None = None) -> FastAPI:
+    """Return the application over ``known``, which something else keeps up to date.
+
+    Parameters
+    ----------
+    known : Known
+    clock : Clock
+        Tells how old a number is.
+    lake : Lake
+        Has what is too large for an event: the gate's full report.
+    lifespan : callable, optional
+        Runs while the application is served.
+    """
     api = FastAPI(
         title="CBI dashboard",
-        description="Prices in ¢/lb, everything else a fraction.",
+        description="Prices in the unit that stands beside them, everything else a fraction.",
         lifespan=lifespan,
         docs_url=None,  # both pages would load scripts from a CDN
         redoc_url=None,
@@ -53,12 +66,12 @@ def create_api(known: Known, clock: Clock, lifespan: Lifespan | None = None) -> 
     async def unknown(_request: Request, error: UsageError) -> JSONResponse:
         return JSONResponse({"detail": error.line()}, status_code=404)
 
-    _add_answers(api, known, clock)
-    _add_page(api, known, clock)
+    _add_answers(api, known, clock, lake)
+    _add_pages(api, known, clock, lake)
     return api
 
 
-def _add_answers(api: FastAPI, known: Known, clock: Clock) -> None:
+def _add_answers(api: FastAPI, known: Known, clock: Clock, lake: Lake) -> None:
     @api.get("/api/predictions", responses=_NOTHING)
     async def predictions() -> PredictionsAnswer:
         return view.predictions(known.runs, clock().date())
@@ -72,8 +85,8 @@ def _add_answers(api: FastAPI, known: Known, clock: Clock) -> None:
         return view.regime(known.runs, clock().date())
 
     @api.get("/api/quality", responses=_NOTHING)
-    async def quality() -> QualityAnswer:
-        return view.quality(known.runs)
+    async def tables() -> QualityAnswer:
+        return await _quality(known, lake)
 
     @api.get("/api/runs")
     async def all_runs() -> list[RunAnswer]:
@@ -92,13 +105,33 @@ def _add_answers(api: FastAPI, known: Known, clock: Clock) -> None:
         return JSONResponse(await asyncio.to_thread(_event_schema))
 
 
-def _add_page(api: FastAPI, known: Known, clock: Clock) -> None:
-    template = _template()
+def _add_pages(api: FastAPI, known: Known, clock: Clock, lake: Lake) -> None:
+    # A suffix tells Jinja nothing here: everything is escaped, because everything may come from a warehouse.
+    loader = PackageLoader("dashboard")
+    templates = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+    def shown(name: str, content: object) -> HTMLResponse:
+        text = templates.get_template(name).render(page=content, percent=percent)
+        return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
 
     @api.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def front() -> HTMLResponse:
-        text = template.render(page=page.compose(known, clock()), percent=percent)
-        return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
+        return shown("front.html", page.compose(known, clock()))
+
+    @api.get("/quality", response_class=HTMLResponse, include_in_schema=False)
+    async def data_quality(verdict: Verdict | None = None) -> HTMLResponse:
+        try:
+            answer = await _quality(known, lake)
+        except IncompleteError as error:
+            return shown("quality.html", quality.nothing(error.line()))
+        return shown("quality.html", await asyncio.to_thread(quality.compose, answer, verdict))
+
+
+async def _quality(known: Known, lake: Lake) -> QualityAnswer:
+    # The runs are read here, on the loop that changes them; only the lake is read beside it.
+    return await asyncio.to_thread(in_full, lake, view.quality(known.runs))
 
 
 @cache
@@ -106,9 +139,3 @@ def _event_schema() -> dict[str, Any]:
     from cbi_common.runtime.schemas import asyncapi
 
     return asyncapi()
-
-
-def _template() -> Template:
-    source = files("dashboard").joinpath("templates/page.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(source)

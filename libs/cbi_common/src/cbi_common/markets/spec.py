@@ -6,12 +6,15 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache, cached_property
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from cbi_common.core.errors import DataError, UsageError
 from cbi_common.core.identity import digest
+from cbi_common.markets.audits import AuditSpec
+from cbi_common.markets.datasets import ColumnRule, DatasetSpec, ExportSpec, dangling
 from cbi_common.timeseries.eras import Era
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -47,6 +50,8 @@ class SeriesSpec(_Frozen):
     """Equal observations in a row that are believed."""
     max_move: float | None = Field(default=None, gt=0)
     """A log move above it is masked until the next observation confirms it."""
+    thin_below: float | None = None
+    """Values below it are flagged: a contract that hardly anybody trades."""
     required: bool = False
     """Without it there is no forecast."""
 
@@ -72,16 +77,43 @@ class FeatureSpec(_Frozen):
     doc: str = Field(min_length=8)
 
 
+class RegimeRules(_Frozen):
+    """Thresholds of the market's regimes, fixed in advance; returns and volatilities are fractions (DOMAIN section 7).
+
+    They are in the scale of one instrument: 40 % of annual volatility is a crisis in soybean oil and a usual quarter in
+    crude.
+    """
+
+    window: int = Field(default=30, ge=2)
+    """Sessions of the return and of the volatility."""
+    least_returns: int = Field(default=25, ge=2)
+    """Daily returns that a volatility needs at least: one missing session must not silence a month."""
+    fear: Name | None = None
+    """Series of an index of fear (the VIX); without one, and where it is not known, volatility alone decides."""
+    crisis_fear: float = 30.0
+    """Above it the market is in a crisis, in the unit of ``fear``."""
+    crisis_volatility: float = Field(default=0.40, gt=0)
+    trend_return: float = Field(default=0.10, gt=0)
+    bull_volatility: float = Field(default=0.25, gt=0)
+    bear_volatility: float = Field(default=0.30, gt=0)
+
+
 class Market(_Frozen):
     """Everything that is specific to one market."""
 
-    id: Name
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    """What events call the market, and the name of its file."""
     name: str
+    """What people call it, as a heading."""
+    instrument: str = ""
+    """Which price exactly: exchange, delivery, adjustment."""
     unit: str
+    """Unit of the price and of everything that is printed beside it."""
     calendar: Literal["CBOT_Agriculture"]
     price: Name
     """Series whose closes are forecast."""
-    lot_lb: int = Field(gt=0)
+    lot_size: float | None = Field(default=None, gt=0)
+    """Quantity of one contract, in what the price is per (lb of ¢/lb); None where nothing is traded in lots."""
     groups: tuple[Name, ...]
     expected_signs: dict[Name, Sign]
     """Series to the sign of its effect on the price."""
@@ -89,9 +121,18 @@ class Market(_Frozen):
     series: tuple[SeriesSpec, ...] = Field(min_length=1)
     """In a file they stand in ``tables``, each under the table and date column that it shares with its siblings."""
     bars: tuple[Bar, ...] = ()
+    regime: RegimeRules = RegimeRules()
     features: tuple[FeatureSpec, ...] = Field(min_length=1)
     eras: tuple[Era, ...] = Field(min_length=1)
     """In the order of time; a weight applies from the era's start on."""
+    datasets: tuple[DatasetSpec, ...] = ()
+    """Wide tables that are datasets beside ``full``."""
+    column_rules: tuple[ColumnRule, ...] = ()
+    """What is true of their columns; of several rules that match a column the first holds."""
+    exports: tuple[ExportSpec, ...] = ()
+    """Files of `cbi export`."""
+    audits: tuple[AuditSpec, ...] = ()
+    """Facts about tables that cannot be seen in them."""
 
     @cached_property
     def by_name(self) -> dict[str, SeriesSpec]:
@@ -143,6 +184,7 @@ class Market(_Frozen):
         self._check_series("price", [self.price])
         self._check_series("expected_signs", self.expected_signs)
         self._check_series("correlation_pairs", (name for pair in self.correlation_pairs for name in pair))
+        self._check_series("regime fear", [] if self.regime.fear is None else [self.regime.fear])
         for bar in self.bars:
             self._check_series("bars", (bar.open, bar.high, bar.low, bar.close))
         for feature in self.features:
@@ -151,6 +193,12 @@ class Market(_Frozen):
                 raise ValueError(f"feature {feature.name}: no group {feature.group!r}")
         if not self.by_name[self.price].required:
             raise ValueError(f"price series {self.price!r} must be required")
+        return self
+
+    @model_validator(mode="after")
+    def _datasets_lead_somewhere(self) -> Self:
+        for wrong in dangling(self.datasets, self.exports, {era.name: era for era in self.eras}):
+            raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")
@@ -203,16 +251,57 @@ def parse_market(text: str, *, where: str) -> Market:
         ) from None
 
 
-@cache
-def load_market(market: str) -> Market:
+def load_market(market: str, folder: str | None = None) -> Market:
     """Return a market by its id.
+
+    Parameters
+    ----------
+    market : str
+    folder : str or None
+        Folder of the user's own market files, each called ``ID.toml``; one of them goes before the market of the same
+        id that ships with the library.
 
     Raises
     ------
     UsageError
-        When there is no such market; the message names the known ones.
+        When there is no such market (the message names the known ones), or its file is wrong.
     """
-    if market not in known_markets():
-        raise UsageError(f"no market {market!r}", where="markets", hint=f"known are: {', '.join(known_markets())}")
+    own = _own_files(folder)
+    if market in own:
+        return _named(parse_market(_text(own[market]), where=str(own[market])), market, str(own[market]))
+    shipped = known_markets()
+    if market not in shipped:
+        known = ", ".join(sorted({*shipped, *own}))
+        raise UsageError(
+            f"no market {market!r}", where="markets", hint=f"known are: {known}; CBI_MARKETS names a folder of others"
+        )
+    return _shipped(market)
+
+
+@cache
+def _shipped(market: str) -> Market:
     text = files("cbi_common.markets").joinpath(f"{market}.toml").read_text(encoding="utf-8")
-    return parse_market(text, where=f"markets/{market}.toml")
+    return _named(parse_market(text, where=f"markets/{market}.toml"), market, f"markets/{market}.toml")
+
+
+def _own_files(folder: str | None) -> dict[str, Path]:
+    if folder is None:
+        return {}
+    if not Path(folder).is_dir():
+        raise UsageError(
+            "no such folder", where=f"markets {folder}", hint="CBI_MARKETS names a folder of ID.toml files"
+        )
+    return {file.stem: file for file in sorted(Path(folder).glob("*.toml"))}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot be read: {error}", where=str(file), hint="give a text file in UTF-8") from error
+
+
+def _named(market: Market, name: str, where: str) -> Market:
+    if market.id != name:
+        raise UsageError(f"id is {market.id!r}", where=where, hint=f"a file is called as its market: {market.id}.toml")
+    return market

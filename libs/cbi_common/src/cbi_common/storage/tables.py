@@ -12,12 +12,24 @@ from cbi_common.storage.lake import Lake
 
 
 def put_table(lake: Lake, key: str, table: pa.Table) -> LakeRef:
-    """Store a table; schema metadata (pandas' in particular) is left out, so bytes depend on the content only."""
+    """Store a table."""
+    return lake.put(key, table_bytes(table))
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """Return a table as Parquet; schema metadata (pandas' above all) is left out, so bytes follow from the content."""
     buffer = io.BytesIO()
+    # A dictionary of measurements holds nearly every value: it costs time and space.
+    repeating = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
     pq.write_table(
-        table.replace_schema_metadata(None), buffer, compression="zstd", write_statistics=False, store_schema=False
+        table.replace_schema_metadata(None),
+        buffer,
+        compression="zstd",
+        use_dictionary=repeating,  # type: ignore[arg-type]  # the stubs do not know of the list
+        write_statistics=False,
+        store_schema=False,
     )
-    return lake.put(key, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def get_table(lake: Lake, ref: LakeRef) -> pa.Table:

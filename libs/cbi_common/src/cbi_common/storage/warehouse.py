@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,9 @@ import pyarrow.parquet as pq
 from cbi_common.core.errors import DataError, UsageError
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
+SIMULATED_MARK = b"cbi.simulated"
+"""Key in the schema metadata of every Parquet table that `cbi simulate` writes."""
+
 _SEED = 7
 
 
@@ -63,8 +67,6 @@ class FolderWarehouse:
         When the folder does not exist or holds no such file.
     """
 
-    simulated = False
-
     def __init__(self, folder: Path) -> None:
         self.url, self.label = str(folder), folder.resolve().name
         where = f"warehouse {folder}"
@@ -73,6 +75,11 @@ class FolderWarehouse:
         self._files = {f.stem: f for f in sorted(folder.glob("*.parquet")) if TABLE_NAME.fullmatch(f.stem)}
         if not self._files:
             raise UsageError("no tables in the folder", where=where, hint="put DATASET.TABLE.parquet files there")
+
+    @cached_property
+    def simulated(self) -> bool:
+        """Whether any of the tables bears the mark of the simulated market."""
+        return any(_is_marked(path) for path in self._files.values())
 
     def tables(self) -> tuple[str, ...]:
         """Return the names of all tables."""
@@ -119,6 +126,13 @@ class FolderWarehouse:
         return found
 
 
+def _is_marked(path: Path) -> bool:
+    try:
+        return SIMULATED_MARK in (pq.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError):
+        return False  # what cannot be read is refused when it is asked for
+
+
 def require_columns(table: str, schema: pa.Schema, columns: tuple[str, ...]) -> None:
     """Refuse columns that ``table`` does not have.
 
@@ -134,7 +148,7 @@ def require_columns(table: str, schema: pa.Schema, columns: tuple[str, ...]) -> 
 
 
 def open_warehouse(url: str, seed: int = _SEED) -> Warehouse:
-    """Open ``simulated[?sessions=…&seed=…]``, ``bigquery://PROJECT``, or a folder.
+    """Open ``simulated[?sessions=…&seed=…]``, ``arch``, ``bigquery://PROJECT``, or a folder.
 
     Parameters
     ----------
@@ -153,12 +167,17 @@ def open_warehouse(url: str, seed: int = _SEED) -> Warehouse:
         from cbi_common.storage.simulated import SimulatedWarehouse
 
         return SimulatedWarehouse(url, seed)
+    if url == "arch":
+        from cbi_common.storage.warehouse_arch import ArchWarehouse
+
+        return ArchWarehouse()
     if url.startswith("bigquery://"):
         from cbi_common.storage.warehouse_bigquery import BigQueryWarehouse
 
         return BigQueryWarehouse(url)
     if "://" in url:
-        raise UsageError("no such kind of warehouse", where=url, hint="use simulated, a folder, or bigquery://PROJECT")
+        hint = "use simulated, arch, a folder, or bigquery://PROJECT"
+        raise UsageError("no such kind of warehouse", where=url, hint=hint)
     return FolderWarehouse(Path(url))
 
 

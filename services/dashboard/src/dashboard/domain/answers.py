@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.regime import Regime
 from cbi_common.events.base import Contract, LakeRef
-from cbi_common.events.data import TableQuality
+from cbi_common.events.data import Finding, TableQuality
 from cbi_common.events.forecast import Signal
 from cbi_common.reporting.projection import Stage
 from cbi_common.reporting.report import Report
@@ -27,6 +28,10 @@ class Origin(Contract):
     run_id: str
     request_id: str
     market: str
+    title: str
+    """What the market is called."""
+    unit: str
+    """Unit of every price."""
     as_of: date
     published: datetime
     age_days: int
@@ -37,7 +42,7 @@ class Origin(Contract):
 
 
 class Prediction(Contract):
-    """Forecast of one horizon in ¢/lb, its record beside it."""
+    """Forecast of one horizon in the unit of its origin, its record beside it."""
 
     horizon: Horizon
     target_date: date
@@ -85,16 +90,37 @@ class RegimeAnswer(Contract):
     persistence_accuracy: dict[str, float | None]
 
 
+class FindingAnswer(Finding):
+    """What one check found."""
+
+    rows: tuple[dict[str, Any], ...] = ()
+    """The first rows, as they stand in the table; only the full report has them."""
+
+
+class TableAnswer(TableQuality):
+    """Verdict of the data gate on one table."""
+
+    findings: tuple[FindingAnswer, ...] = ()
+
+
 class QualityAnswer(Contract):
     """Verdict of the data gate in the newest pass that has one."""
 
     request_id: str
+    market: str
+    warehouse: str | None
     as_of: date | None
     decided: datetime
     simulated: bool
     rejection: str | None
     """Why nothing was trained on these tables; None when they were accepted."""
-    tables: dict[str, TableQuality]
+    report: LakeRef | None
+    """Where the full report lies."""
+    full: bool
+    """Whether ``tables`` hold one finding per column, with its first rows, or one per check without them."""
+    note: str
+    """Why they are not in full although there is a full report."""
+    tables: dict[str, TableAnswer]
 
 
 class RunAnswer(Contract):

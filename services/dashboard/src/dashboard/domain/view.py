@@ -6,12 +6,14 @@ that an old number is never taken for a new one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Any
 
 from cbi_common.core.errors import IncompleteError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Envelope, EventData
+from cbi_common.events.data import DataExported, DataRejected
 from cbi_common.events.forecast import ForecastReady, HorizonForecast
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.regime import RegimeDetected
@@ -30,6 +32,7 @@ from dashboard.domain.answers import (
     RegimeAnswer,
     RunAnswer,
     RunDetail,
+    TableAnswer,
 )
 
 
@@ -97,12 +100,19 @@ def quality(runs: Runs) -> QualityAnswer:
         When no run has one.
     """
     run = _newest(runs, lambda run: run.export is not None or run.rejected is not None, "quality report")
-    report = build_report(run)
-    assert report.simulated is not None
+    source: DataExported | DataRejected | None = run.export.data if run.export else run.rejected
+    assert source is not None
     return QualityAnswer(
-        request_id=run.correlation_id, as_of=report.as_of, decided=(run.export or run.events[-1]).time,
-        simulated=report.simulated, rejection=reason(run) if run.rejected else None, tables=report.quality.tables,
+        request_id=run.correlation_id, market=source.market, warehouse=source.warehouse, as_of=source.as_of,
+        decided=(run.export or run.events[-1]).time, simulated=bool(run.simulated),
+        rejection=reason(run) if run.rejected else None, report=source.quality_report, full=False, note="",
+        tables=_tables({name: table.model_dump() for name, table in source.quality.items()}),
     )  # fmt: skip
+
+
+def in_full(answer: QualityAnswer, report: Mapping[str, Any]) -> QualityAnswer:
+    """Return the answer with the findings of the full report, as it lies in the lake."""
+    return answer.model_copy(update={"full": True, "tables": _tables(report["tables"])})
 
 
 def summary(run: Run) -> RunAnswer:
@@ -168,10 +178,12 @@ def _origin(
     simulated: bool | None,
 ) -> Origin:
     newest = runs.all()[-1]
+    source = run.export.data if run.export else None
     newer = NewerRun(request_id=newest.correlation_id, stage=newest.stage, reason=reason(newest))
     return Origin(
-        run_id=event.data.run_id, request_id=run.correlation_id, market=event.data.market, as_of=event.data.as_of,
-        published=event.time, age_days=(today - event.data.as_of).days, simulated=simulated,
+        run_id=event.data.run_id, request_id=run.correlation_id, market=event.data.market,
+        title=source.title if source and source.title else event.data.market, unit=source.unit if source else "",
+        as_of=event.data.as_of, published=event.time, age_days=(today - event.data.as_of).days, simulated=simulated,
         newer_run=None if newest is run else newer,
     )  # fmt: skip
 
@@ -180,6 +192,10 @@ def _prediction(horizon: Horizon, found: HorizonForecast) -> Prediction:
     shared = {name: getattr(found, name) for name in Prediction.model_fields if hasattr(found, name)}
     scores = {name: getattr(found.metrics, name) for name in Prediction.model_fields if hasattr(found.metrics, name)}
     return Prediction.model_validate({**shared, **scores, "horizon": horizon})
+
+
+def _tables(raw: Mapping[str, Any]) -> dict[str, TableAnswer]:
+    return {name: TableAnswer.model_validate(table) for name, table in sorted(raw.items())}
 
 
 def _lineage(event: Envelope[EventData]) -> LineageEvent:
