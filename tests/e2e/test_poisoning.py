@@ -19,7 +19,7 @@ from cbi_common.timeseries.leakage import poison
 
 AS_OF = date(2025, 5, 16)
 MARKET = load_market("zl")
-DATE_OF = {series.table: series.date for series in MARKET.series}
+DATE_OF = {spec.table: spec.date for spec in (*MARKET.series, *MARKET.datasets)}
 LEAKS = {
     "centred_feature": ("ingest",),
     "labels_before_they_mature": ("ingest", "trainer-cpu"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from cbi_common.core.errors import UsageError
 from cbi_common.markets import Market
 from cbi_common.markets.spec import FeatureSpec
-from ingest.domain.features import MIN_KNOWN, Knowledge, compute_features, lost_features
+from ingest.domain.features import compute_features, lost_features
 from ingest.domain.gate import examine
 from ingest.domain.kinds import CALENDAR_KINDS, KINDS
 from ingest.domain.panel import Panel, build_panel
@@ -92,25 +91,3 @@ def test_a_feature_that_cannot_be_made_is_a_usage_error(
     with pytest.raises(UsageError, match="zl_return_1") as caught:
         compute_features(market.model_copy(update={"features": (wrong,)}), panel)
     assert says in caught.value.line()
-
-
-def test_what_a_refit_does_without_follows_from_the_rows_known_then() -> None:
-    rng = np.random.default_rng(3)
-    sessions = np.sort(rng.choice(2000, 900, replace=False)).astype(np.int64)
-    late = np.where(np.arange(900) < 500, np.nan, rng.standard_normal(900))
-    constant = np.where(np.arange(900) < 700, 50.0, rng.standard_normal(900))
-    features = {"good": rng.standard_normal(900), "late": late, "constant": constant, "never": np.full(900, np.nan)}
-    knowledge = Knowledge(sessions, features)
-    answers = []
-    for session in range(-5, 2005, 37):
-        known = sessions <= session
-        expected = set()
-        for name, values in features.items():
-            seen = values[known & ~np.isnan(values)]
-            if len(seen) < MIN_KNOWN or len(np.unique(seen)) == 1:
-                expected.add(name)
-        assert set(knowledge.unusable(session)) == expected
-        answers.append(expected)
-    # What was usable once stays usable.
-    assert all(later <= earlier for earlier, later in pairwise(answers))
-    assert answers[-1] == {"never"}

@@ -62,7 +62,9 @@ def test_nothing_is_found_in_clean_tables(market: Market, clean: dict[str, Sourc
     verdict = examine(market, clean, None)
     assert verdict.refusal is None
     assert verdict.lost == {}
-    assert {name: (q.verdict, q.findings) for name, q in verdict.quality.items()} == dict.fromkeys(clean, ("ok", ()))
+    assert {name: quality.verdict for name, quality in verdict.quality.items()} == dict.fromkeys(clean, "ok")
+    notes = {(f.check, f.severity, *f.columns) for quality in verdict.quality.values() for f in quality.findings}
+    assert notes == {("reference_date", "info", "open_interest", "commercial_net")}
     assert verdict.as_of == date(2025, 5, 16)
     assert set(verdict.series) == set(market.by_name)
 
@@ -73,8 +75,10 @@ def test_nothing_is_found_in_clean_tables(market: Market, clean: dict[str, Sourc
     [
         ("crude_oil_price_bbl", -37.63, "non_positive"),
         ("crude_oil_price_bbl", 0.0, "zero_as_missing"),
-        ("soybean_price_cents_bu", 10.5, "out_of_range"),
-        (OIL, 4100.0, "out_of_range"),
+        ("soybean_price_cents_bu", 10.5, "unit_break"),
+        (OIL, 4100.0, "unit_break"),
+        ("soybean_price_cents_bu", 5_555.0, "out_of_range"),
+        (OIL, 333_333.0, "out_of_range"),
     ],
 )
 def test_impossible_values_are_found_at_any_intensity(

@@ -10,14 +10,28 @@ from cbi_common.catalogue.spec import load_catalogue
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.manifest import Refit
 from cbi_common.timeseries.calendar import session_date
-from ingest.domain.manifest import Plan, plan_run
+from ingest.domain.manifest import Plan, Span, plan_run
 
 FIRST, LAST = 50, 6387
 
 
 def plan(as_of: int = LAST, profile: str = "quick", **more: object) -> Plan:
-    arguments = {"first_session": FIRST, "as_of_session": as_of, "dropped": lambda session: (f"x{session}",), **more}
+    arguments = {"spans": {"full": Span(FIRST, as_of)}, "as_of_session": as_of, **more}
     return plan_run(load_catalogue(), profile, **arguments)  # type: ignore[arg-type]
+
+
+def short_plan(span: Span, refit_every: int = 1, horizons: tuple[Horizon, ...] = tuple(Horizon)) -> Plan:
+    """A run whose catalogue has one model more, on a dataset of its own."""
+    catalogue = load_catalogue()
+    extra = catalogue.model("lgbm").model_copy(
+        update={"id": "rich", "dataset": "rich", "refit_every": {"quick": refit_every}, "horizons": horizons}
+    )
+    return plan_run(
+        catalogue.model_copy(update={"models": (*catalogue.models, extra)}),
+        "quick",
+        spans={"full": Span(FIRST, LAST), "rich": span},
+        as_of_session=LAST,
+    )
 
 
 def refit(session: int, cause: str, *models: str) -> Refit:
@@ -48,9 +62,42 @@ def test_every_cutoff_is_served_by_a_refit_at_or_before_it(profile: str) -> None
         assert LAST - max(sessions) < step
 
 
-def test_each_refit_does_without_what_was_unknown_then() -> None:
-    assert all(r.dropped_columns == (f"x{r.session}",) for r in plan().refits)
+def test_every_refit_names_its_day() -> None:
     assert all(r.date == session_date(r.session) for r in plan().refits)
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"), [(5800, {Horizon.W1, Horizon.M1}), (5000, set(Horizon)), (LAST - 515, set())]
+)
+def test_a_short_dataset_is_planned_from_its_own_training_rows_on(first: int, expected: set[Horizon]) -> None:
+    found = short_plan(Span(first, LAST))
+    assert {m.horizon for m in found.members if m.model_id == "rich"} == expected
+    refits = [r.session for r in found.refits if "rich" in r.model_ids]
+    longest = max((h.sessions for h in expected), default=0)
+    assert bool(refits) == bool(expected)
+    assert all(session >= first + 504 + longest and session % 21 == 0 for session in refits)
+    assert not refits or refits[0] < max(first + 504 + longest, found.windows[Horizon.W1].burn_in_start) + 21
+
+
+def test_a_model_refitted_so_rarely_that_no_scored_cutoff_is_served_is_not_expected() -> None:
+    assert any(m.model_id == "rich" for m in short_plan(Span(5800, LAST), refit_every=1).members)
+    assert not any(m.model_id == "rich" for m in short_plan(Span(5800, LAST), refit_every=60).members)
+
+
+@pytest.mark.parametrize("span", [Span(3000, LAST - 1), Span(3000, LAST - 200)])
+def test_a_dataset_that_ends_before_as_of_carries_no_model(span: Span) -> None:
+    found = short_plan(span)
+    assert not any("rich" in r.model_ids for r in found.refits)
+    assert {m.model_id for m in found.members} == {m.model_id for m in plan().members}
+
+
+def test_a_model_whose_dataset_was_not_exported_is_not_expected() -> None:
+    catalogue = load_catalogue()
+    lost = tuple(m.model_copy(update={"dataset": "gone"}) if m.id == "lgbm" else m for m in catalogue.models)
+    found = plan_run(
+        catalogue.model_copy(update={"models": lost}), "quick", spans={"full": Span(FIRST, LAST)}, as_of_session=LAST
+    )
+    assert {m.model_id for m in found.members} == {m.model_id for m in plan().members} - {"lgbm"}
 
 
 @given(st.integers(3000, LAST), st.integers(1, 400))
@@ -81,7 +128,6 @@ def test_earlier_retrains_are_inherited_as_far_as_they_apply() -> None:
         (6000, "event-1", ("lgbm",)),
         (LAST, "event-4", (load_catalogue().of_profile("quick")[0].id,)),
     ]
-    assert extra[0].dropped_columns == ("x6000",)
 
 
 def test_a_short_history_has_fewer_horizons_and_a_very_short_one_none() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from cbi_common.core.horizon import Horizon
-from cbi_common.events.data import DataExported, Finding
+from cbi_common.events.data import DataExported
 from cbi_common.events.manifest import RunManifest
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import get_table
+from cbi_common.timeseries.calendar import session_date
 from ingest import jobs
 
 pytestmark = pytest.mark.real_data
@@ -42,21 +45,27 @@ def full(lake: Lake, exported: DataExported) -> pa.Table:
     return get_table(lake, exported.datasets["full"].ref)
 
 
-def found(exported: DataExported, table: str, check: str, series: str) -> Finding:
-    findings = exported.quality[table].findings
-    return next(f for f in findings if f.check == check and f.detail.startswith(f"{series}: "))
+@pytest.fixture(scope="module")
+def report(lake: Lake, exported: DataExported) -> dict[str, Any]:
+    assert exported.quality_report is not None
+    found: dict[str, Any] = lake.get_json(exported.quality_report)["tables"]
+    return found
 
 
-def test_known_flaws_are_counted(exported: DataExported) -> None:
+def test_known_flaws_are_counted(report: dict[str, Any]) -> None:
+    def found(table: str, check: str, series: str) -> dict[str, Any]:
+        entries = report[table]["findings"]
+        return next(e for e in entries if e["check"] == check and e["detail"].startswith(f"{series}: "))
+
     prices = "yahoo_finance_comprehensive.biofuel_components_canonical"
-    assert "-37.63 on 2020-04-20" in found(exported, prices, "non_positive", "cl").detail
-    assert found(exported, f"{SOURCES}.usd_index_prices", "duplicate_row", "dxy").count == 4836
-    assert found(exported, f"{SOURCES}.usd_index_prices", "several_sources", "dxy").count == 503
-    assert found(exported, f"{SOURCES}.currency_data", "duplicate_row", "usd_brl").count == 6154
-    assert found(exported, f"{SOURCES}.currency_data", "unconfirmed_jump", "usd_myr").count == 5
-    assert found(exported, f"{SOURCES}.soybean_oil_prices_historical_view", "ohlc_order", "zl_high").count == 699
-    assert found(exported, f"{SOURCES}.soybean_oil_prices_historical_view", "zero_as_missing", "zl_volume").count == 47
-    assert found(exported, f"{SOURCES}.cftc_cot", "calendar_hole", "open_interest").count == 12
+    assert "-37.63 on 2020-04-20" in found(prices, "non_positive", "cl")["detail"]
+    assert found(f"{SOURCES}.usd_index_prices", "duplicate_row", "dxy")["count"] == 4836
+    assert found(f"{SOURCES}.usd_index_prices", "several_sources", "dxy")["count"] == 503
+    assert found(f"{SOURCES}.currency_data", "duplicate_row", "usd_brl")["count"] == 6154
+    assert found(f"{SOURCES}.currency_data", "unconfirmed_jump", "usd_myr")["count"] == 5
+    assert found(f"{SOURCES}.soybean_oil_prices_historical_view", "ohlc_order", "zl_high")["count"] == 699
+    assert found(f"{SOURCES}.soybean_oil_prices_historical_view", "zero_as_missing", "zl_volume")["count"] == 47
+    assert found(f"{SOURCES}.cftc_cot", "calendar_hole", "open_interest")["count"] == 12
 
 
 def test_every_table_has_a_verdict(exported: DataExported) -> None:
@@ -93,10 +102,11 @@ def test_the_run_scores_five_horizons_over_sixty_periods(lake: Lake, exported: D
     manifest = RunManifest.model_validate(lake.get_json(exported.manifest))
     assert set(manifest.windows) == set(Horizon)
     assert all((w.end - w.start) // 5 + 1 >= 250 for w in manifest.windows.values())
-    early, late = manifest.refits[0], manifest.refits[-1]
     # Palm oil begins in October 2020: a refit before it does without, a later one does not.
-    assert "palm_return_21" in early.dropped_columns
-    assert late.dropped_columns == ()
+    starts = manifest.usable_from["full"]
+    assert manifest.refits[0].session < starts["palm_return_21"] < manifest.refits[-1].session
+    assert session_date(starts["palm_return_21"]) > date(2021, 1, 1)
+    assert set(starts) == set(get_table(lake, manifest.datasets["full"]).column_names[3:])
 
 
 def test_a_day_earlier_is_the_same_without_its_last_row(lake: Lake, exported: DataExported, full: pa.Table) -> None:

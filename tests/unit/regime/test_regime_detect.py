@@ -89,12 +89,16 @@ def test_one_more_day_fits_nothing(lake, monkeypatch):
     assert second.slice(0, len(first)).equals(first)
 
 
-@pytest.mark.parametrize(
-    ("n", "drop", "message"), [(N, ("vix",), "no column 'vix'"), (250, (), "too few labelled sessions")]
-)
-def test_refuses_what_it_cannot_call(lake, n, drop, message):
-    with pytest.raises(DataError, match=message):
-        detect(lake, export(lake, n, drop=drop))
+def test_refuses_what_it_cannot_call(lake):
+    with pytest.raises(DataError, match="too few labelled sessions"):
+        detect(lake, export(lake, 250))
+
+
+def test_without_an_index_of_fear_volatility_alone_decides(lake):
+    known, unknown = detect(lake, export(lake)), detect(lake, export(lake, drop=("vix",)))
+    assert sum(unknown.probabilities.values()) == pytest.approx(1.0)
+    assert unknown.nowcast_accuracy > 0.9
+    assert unknown.n >= known.n
 
 
 async def handled(handlers: Handlers, data: DataExported) -> list[RegimeDetected]:

@@ -43,7 +43,7 @@ def keys(manifest, environment=ENVIRONMENT):
 
 
 def test_what_concerns_another_model_leaves_the_result(manifest):
-    extra = Refit(date=FIRST_DAY, session=333, model_ids=("lgbm",), cause="event-1", dropped_columns=("x1",))
+    extra = Refit(date=FIRST_DAY, session=333, model_ids=("lgbm",), cause="event-1")
     before, after = keys(manifest), keys(manifest.model_copy(update={"refits": (*manifest.refits, extra)}))
     assert before["drift-1w-1m-3m-6m-12m"] == after["drift-1w-1m-3m-6m-12m"]
     assert before["lgbm-1w"] != after["lgbm-1w"]
@@ -54,7 +54,7 @@ def test_why_a_refit_took_place_and_the_run_leave_the_result(manifest):
     assert keys(manifest) == keys(manifest.model_copy(update={"refits": told, "catalogue_sha256": "0" * 64}))
 
 
-@pytest.mark.parametrize("what", ["as_of_session", "cutoff_every", "market", "data", "windows", "dropped", "precision"])
+@pytest.mark.parametrize("what", ["as_of_session", "cutoff_every", "market", "data", "windows", "usable", "precision"])
 def test_what_decides_a_result_changes_its_key(manifest, what):
     environment = ENVIRONMENT
     update = {"as_of_session": 9999, "cutoff_every": 10, "market": "other"}.get(what)
@@ -62,14 +62,22 @@ def test_what_decides_a_result_changes_its_key(manifest, what):
         update = {"full": manifest.datasets["full"].model_copy(update={"sha256": "0" * 64})}
     if what == "windows":
         update = {h: w.model_copy(update={"start": 305}) for h, w in manifest.windows.items()}
-    if what == "dropped":
-        update = tuple(r.model_copy(update={"dropped_columns": ("x1",)}) for r in manifest.refits)
+    if what == "usable":
+        update = {"full": {"x0": 0}}
     if what == "precision":
         environment = Environment(device="cpu", libraries=("numpy",), precision="float32")
-    name = {"data": "datasets", "dropped": "refits"}.get(what, what)
+    name = {"data": "datasets", "usable": "usable_from"}.get(what, what)
     changed = manifest if what == "precision" else manifest.model_copy(update={name: update})
     before, after = keys(manifest), keys(changed, environment)
     assert not set(before.values()) & set(after.values())
+
+
+def test_a_column_that_no_refit_may_use_yet_decides_nothing(manifest):
+    last = max(r.session for r in manifest.refits)
+    now, later = ({"full": {"x0": 0, **more}, "other": {}} for more in ({}, {"x1": last + 1}))
+    assert keys(manifest.model_copy(update={"usable_from": now})) == keys(
+        manifest.model_copy(update={"usable_from": later})
+    )
 
 
 def test_the_environment_names_versions_and_machine():

@@ -29,8 +29,8 @@ def cache(tmp_path):
     return FoldCache(Lake(str(tmp_path)))
 
 
-def walk(cache, data=DATA, learner=None, refits=REFITS, cutoffs=CUTOFFS, **changes):
-    return walk_forward(data, refits, cutoffs, recipe(learner or HashLearner(), **changes), cache)
+def walk(cache, data=DATA, learner=None, refits=REFITS, cutoffs=CUTOFFS, usable_from=None, **changes):
+    return walk_forward(data, refits, cutoffs, recipe(learner or HashLearner(), **changes), cache, usable_from)
 
 
 def same(a, b):
@@ -147,26 +147,44 @@ def test_which_cutoffs_are_asked_for_together_does_not_matter(cache, tmp_path):
     assert np.vstack(alone).tobytes() == together.y_hat[::11].tobytes()
 
 
-def test_a_dropped_column_is_gone_from_fit_and_forecast(cache):
-    refits = [REFITS[0], *(r.model_copy(update={"dropped_columns": ("x2",)}) for r in REFITS[1:])]
+EARLY = dict.fromkeys(DATA.names, 0)
+
+
+def test_a_column_is_used_from_its_first_refit_on_and_never_before(cache):
+    second = REFITS[1].session
+    late = {**EARLY, "x2": second}
     learner = HashLearner()
-    first = walk(cache, learner=learner, refits=refits)
-    assert [t.names for t in learner.trains] == [DATA.names] + [("x0", "x1", "x3")] * (len(REFITS) - 1)
+    first = walk(cache, learner=learner, usable_from=late)
+    assert [t.names for t in learner.trains] == [("x0", "x1", "x3")] + [DATA.names] * (len(REFITS) - 1)
     features = DATA.features.copy()
-    features[300:, 2] = 1e6
-    again = HashLearner()
-    second = walk(cache, replace(DATA, features=features), again, refits)
-    assert again.fits == []
-    later = first.refit_sessions > REFITS[0].session
-    assert first.y_hat[later].tobytes() == second.y_hat[later].tobytes()
+    features[: REFITS[0].session, 2] = 1e6
+    other = walk(cache, replace(DATA, features=features), usable_from=late)
+    early = first.refit_sessions < second
+    assert early.any()
+    assert first.y_hat[early].tobytes() == other.y_hat[early].tobytes()
+    assert first.y_hat[~early].tobytes() != other.y_hat[~early].tobytes()
+
+
+def test_a_column_that_is_not_named_is_never_seen(cache):
+    learner = HashLearner()
+    walk(cache, learner=learner, usable_from={"x0": 0, "x3": 10**6})
+    assert {t.names for t in learner.trains} == {v.names for v in learner.views} == {("x0",)}
+
+
+def test_a_column_that_becomes_usable_later_leaves_the_folds_before(cache):
+    last = REFITS[-1].session
+    walk(cache, usable_from={**EARLY, "x2": last})
+    learner = HashLearner()
+    walk(cache, learner=learner, usable_from={name: 0 for name in EARLY if name != "x2"})
+    assert learner.fits == [last]
 
 
 def test_of_two_refits_on_one_session_the_later_counts(cache):
-    retrain = REFITS[-1].model_copy(update={"cause": "event", "dropped_columns": ("x0",)})
+    retrain = REFITS[-1].model_copy(update={"cause": "event"})
     learner = HashLearner()
-    walk(cache, learner=learner, refits=[*REFITS, retrain])
+    found = walk(cache, learner=learner, refits=[*REFITS, retrain])
     assert len(learner.fits) == len(REFITS)
-    assert learner.trains[-1].names == ("x1", "x2", "x3")
+    assert same(found, walk(cache))
 
 
 def test_a_forecast_that_is_not_a_number_fails_the_job(cache):

@@ -30,7 +30,7 @@ _TOP_DRIVERS = 10
 def explain(view: View, horizon: str | None) -> None:
     """Say why the forecast differs from no-change.
 
-    In ¢/lb per driver group; for one HORIZON per driver too.
+    In the unit of the price, per driver group; for one HORIZON per driver too.
     """
     from cbi_common.core.horizon import Horizon
     from cbi_common.reporting.report import in_order
@@ -45,12 +45,12 @@ def explain(view: View, horizon: str | None) -> None:
 
 
 def _groups(report: Report, found: Mapping[Horizon, HorizonExplanation]) -> Table:
-    from cbi_common.reporting.tables import Table, columns, heading, number
+    from cbi_common.reporting.tables import UNKNOWN, Table, columns, heading, number
 
     size = {g: max(abs(e.groups.get(g, 0)) for e in found.values()) for e in found.values() for g in e.groups}
     names = sorted(size, key=lambda group: (-size[group], group))
     return Table(
-        title=f"Why, in ¢/lb · {heading(report)}",
+        title=f"Why, in {report.unit or UNKNOWN} · {heading(report)}",
         columns=columns("<group", *map(str, found)),
         rows=(
             ("no-change", *(number(e.baseline) for e in found.values())),
@@ -62,13 +62,13 @@ def _groups(report: Report, found: Mapping[Horizon, HorizonExplanation]) -> Tabl
 
 
 def _drivers(report: Report, horizon: str, found: HorizonExplanation) -> Table:
-    from cbi_common.reporting.tables import Table, columns, heading, number
+    from cbi_common.reporting.tables import UNKNOWN, Table, columns, heading, number
 
     groups = sorted(found.groups.items(), key=lambda item: -abs(item[1]))
     drivers = list(found.drivers.items())[:_TOP_DRIVERS]
     return Table(
-        title=f"Why {horizon} is {number(found.forecast)} ¢/lb · {heading(report)}",
-        columns=columns("<", "<", "¢/lb"),
+        title=f"Why {horizon} is {number(found.forecast)} {report.unit or UNKNOWN} · {heading(report)}",
+        columns=columns("<", "<", report.unit or UNKNOWN),
         rows=(
             ("start", "no-change", number(found.baseline)),
             *(("group", name, number(value, signed=True)) for name, value in groups),

@@ -9,8 +9,8 @@ from cbi_common.core.errors import InfrastructureError
 from cbi_common.events.explanation import ExplanationReady
 from cbi_common.events.forecast import ForecastReady, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest
-from cbi_common.markets.spec import load_market
 from cbi_common.storage.lake import Lake
+from cbi_common.storage.markets import market_of
 from cbi_common.training.datasets import load_dataset
 from explain.adapters.lightgbm_contributions import contributions
 from explain.domain.attribution import NETS, PRICE_HISTORY, Member, Source, by_feature, explain, whole
@@ -36,7 +36,7 @@ def attribute(arg: dict[str, Any]) -> dict[str, Any]:
     used = {h: {i: m for i, m in members.items() if m.weight > 0} for h, members in live.horizons.items()}
     datasets = {m.dataset for members in used.values() for m in members.values() if m.learner == "lightgbm"}
     rows = {name: _row(lake, manifest, name) for name in sorted(datasets)}
-    group_of = load_market(manifest.market).group_of
+    group_of = market_of(lake, manifest).group_of
     data = ExplanationReady(
         market=forecast.market,
         run_id=forecast.run_id,

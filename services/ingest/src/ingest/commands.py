@@ -7,8 +7,8 @@ import click
 
 @click.command()
 @click.argument("table", required=False)
-@click.option("--warehouse", help="simulated, a folder, or bigquery://PROJECT")
-@click.option("--market", help="Market whose tables are checked.")
+@click.option("--warehouse", help="simulated, arch, a folder, or bigquery://PROJECT")
+@click.option("--market", help="Market whose tables are checked: an id, or a file of your own.")
 @click.option("--as-of", help="Look at nothing after this day (YYYY-MM-DD).")
 @click.option("--json", "as_json", is_flag=True, help="Write the verdicts as JSON.")
 def quality(table: str | None, warehouse: str | None, market: str | None, as_of: str | None, as_json: bool) -> None:
@@ -24,7 +24,12 @@ def quality(table: str | None, warehouse: str | None, market: str | None, as_of:
     from ingest.adapters.report import write_report
 
     settings = Settings.load(warehouse=warehouse, market=market)
-    argument = {"warehouse": settings.warehouse, "market": settings.market, "as_of": _day(as_of)}
+    argument = {
+        "warehouse": settings.warehouse,
+        "market": settings.market,
+        "markets": settings.markets,
+        "as_of": _day(as_of),
+    }
     found = jobs.quality(argument)
     if table is not None:
         if table not in found["tables"]:

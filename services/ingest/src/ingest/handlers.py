@@ -6,10 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
+from cbi_common.core.errors import InfrastructureError
 from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataExported, DataRejected, DataRequested
 from cbi_common.events.manifest import RunManifest
 from cbi_common.runtime.service import Kit, Outgoing
+from ingest.adapters import gauges
 
 _GRID = "grid"
 
@@ -32,6 +36,7 @@ class Handlers:
             "market": asked.market,
             "as_of": None if asked.as_of is None else asked.as_of.isoformat(),
             "profile": asked.profile,
+            "datasets": list(asked.datasets),
             "retrain_cause": None,
         }
         return await self._run(request, latest, asked.reason)
@@ -58,13 +63,18 @@ class Handlers:
     async def _run(self, request: dict[str, Any], latest: DataExported | None, reason: str) -> Sequence[Outgoing]:
         argument = {
             **request,
+            "markets": self._settings.markets,
             "lake": self._lake.url,
             "warehouse": self._settings.warehouse,
             "inherited_refits": self._inherited(latest),
         }
         done = await self._workers.run("ingest.jobs:export", argument, label=f"export {request['market']}")
         if "rejected" in done.value:
-            return [Outgoing(DataRejected.model_validate(done.value["rejected"]))]
+            rejected = DataRejected.model_validate(done.value["rejected"])
+            gauges.show(rejected.market, rejected.as_of, rejected.quality)
+            return [Outgoing(rejected)]
+        exported = DataExported.model_validate(done.value["exported"])
+        gauges.show(exported.market, exported.as_of, exported.quality)
         return await self._remembered(done.value["exported"], reason)
 
     async def _remembered(self, raw: dict[str, Any], reason: str) -> Sequence[Outgoing]:
@@ -84,7 +94,14 @@ class Handlers:
         raw = self._lake.get_if_intact(latest.manifest.key)
         if raw is None:
             return []
-        manifest = RunManifest.model_validate(json.loads(raw))
+        try:
+            manifest = RunManifest.model_validate(json.loads(raw))
+        except ValidationError as error:
+            raise InfrastructureError(
+                "the manifest of the latest export was written by another version",
+                where=f"lake {latest.manifest.key}",
+                hint="start with an empty lake, or `cbi run --lake DIR`",
+            ) from error
         return [refit.model_dump(mode="json") for refit in manifest.refits if refit.cause != _GRID]
 
 

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from cbi_common.catalogue.spec import load_catalogue
-from cbi_common.core.errors import DataError, InfrastructureError
+from cbi_common.core.errors import DataError, InfrastructureError, UsageError
 from cbi_common.core.identity import digest
 from cbi_common.events.base import LakeRef
-from cbi_common.events.data import DataExported, DataRejected, Dataset
+from cbi_common.events.data import DataExported, DataRejected
 from cbi_common.events.manifest import Profile, Refit, RunManifest
 from cbi_common.markets.spec import Market, load_market
 from cbi_common.storage.lake import Lake
-from cbi_common.storage.tables import get_table, put_table
+from cbi_common.storage.markets import put_market
 from cbi_common.storage.warehouse import Warehouse, open_warehouse
-from cbi_common.timeseries.dataset import INDEX_COLUMNS
-from ingest.adapters.sources import fingerprints, read_sources, unused_tables
-from ingest.domain.features import Knowledge, compute_features, lost_features
+from ingest.adapters.sources import fingerprints
+from ingest.datasets import Datasets, put_datasets, references
 from ingest.domain.flaws import Flaw
-from ingest.domain.gate import Refusal, Verdict, examine
+from ingest.domain.gate import Refusal, Verdict
 from ingest.domain.manifest import Plan, plan_run
 from ingest.domain.panel import Panel, build_panel
+from ingest.judgement import Judgement, judge
 
 VERSION = 1
 """Raised when equal inputs give another export than before."""
@@ -42,11 +38,15 @@ class ExportRequest(BaseModel):
     lake: str
     warehouse: str
     market: str
+    markets: str | None = None
+    """Folder of the user's own market files."""
     as_of: date | None = None
     profile: Profile = "quick"
     retrain_cause: str | None = None
     """Id of the event that asks for a refit of every model at as_of."""
     inherited_refits: tuple[Refit, ...] = ()
+    datasets: tuple[str, ...] = ()
+    """Wide tables to export; none: all that the market file names."""
 
 
 def export(arg: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,8 @@ def export(arg: dict[str, Any]) -> dict[str, Any]:
         When the lake cannot be written.
     """
     request = ExportRequest.model_validate(arg)
-    market, warehouse, lake = load_market(request.market), open_warehouse(request.warehouse), Lake(request.lake)
+    market = load_market(request.market, request.markets)
+    warehouse, lake = open_warehouse(request.warehouse), Lake(request.lake)
     try:
         return _export(request, market, warehouse, lake)
     except DataError as error:
@@ -101,7 +102,6 @@ def retrain(arg: dict[str, Any]) -> dict[str, Any]:
         session=session,
         model_ids=tuple(sorted({member.model_id for member in manifest.members})),
         cause=arg["cause"],
-        dropped_columns=tuple(_knowledge_of(get_table(lake, manifest.datasets["full"])).unusable(session)),
     )
     others = [other for other in manifest.refits if (other.session, other.cause) != (session, refit.cause)]
     ordered = tuple(sorted([*others, refit], key=lambda r: (r.session, r.cause)))
@@ -116,57 +116,57 @@ def quality(arg: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     arg : dict
-        ``warehouse``, ``market``, ``as_of`` (ISO date or None).
+        ``warehouse``, ``market``, ``as_of`` (ISO date or None), ``markets`` (folder of own market files, optional).
 
     Returns
     -------
     dict
         ``as_of``, ``warehouse``, ``simulated``, ``refused`` (one line or None), ``tables`` (name to its verdict).
     """
-    market, warehouse = load_market(arg["market"]), open_warehouse(arg["warehouse"])
+    market, warehouse = load_market(arg["market"], arg.get("markets")), open_warehouse(arg["warehouse"])
     requested = None if arg["as_of"] is None else date.fromisoformat(arg["as_of"])
-    verdict = _judge(market, warehouse, requested)
+    judgement = judge(market, warehouse, requested)
+    verdict = judgement.verdict
     return {
         "as_of": None if verdict.as_of is None else verdict.as_of.isoformat(),
         "warehouse": warehouse.label,
         "simulated": warehouse.simulated,
         "refused": None if verdict.refusal is None else f"{verdict.refusal.table}: {verdict.refusal.flaw.detail}",
-        "tables": {name: table.model_dump(mode="json") for name, table in sorted(verdict.quality.items())},
+        **judgement.report(),
     }
 
 
 def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: Lake) -> dict[str, Any]:
-    content = [VERSION, market.sha256, fingerprints(market, warehouse)]
-    asked = request.model_dump(mode="json", exclude={"lake", "warehouse"})
+    market_file = put_market(lake, market)
+    # Datasets and files of the market file decide nothing about panel and features.
+    canonical = market.model_dump(mode="json", exclude={"datasets", "column_rules", "exports"})
+    content = [VERSION, digest(canonical), fingerprints(market, warehouse)]
+    wide = _wide_fingerprints(request, market, warehouse)
+    asked = request.model_dump(mode="json", exclude={"lake", "warehouse", "markets"})
     source = [warehouse.label, warehouse.simulated, sorted(warehouse.tables())]
-    key = f"export/{digest(content, source, load_catalogue().sha256, asked)}"
+    key = f"export/{digest(content, wide, source, market.sha256, load_catalogue().sha256, asked)}"
     done = _intact(lake, key)
     if done is not None:
         return {"exported": done}
-    verdict = _judge(market, warehouse, request.as_of)
+    judgement = judge(market, warehouse, request.as_of)
+    verdict = judgement.verdict
+    report = _put_report(lake, judgement)
     if verdict.refusal is not None:
-        return _rejected(request, warehouse, verdict.refusal, verdict)
+        return _rejected(request, warehouse, verdict.refusal, verdict, report)
     panel = build_panel(market, verdict.series)
-    features = compute_features(market, panel)
-    knowledge = Knowledge(panel.sessions, features)
+    at_as_of = digest(*content, str(panel.dates[-1]))
+    made = put_datasets(lake, market, warehouse, verdict, panel, at_as_of, request.datasets)
     plan = plan_run(
         load_catalogue(),
         request.profile,
-        first_session=int(panel.sessions[0]),
+        spans=made.spans,
         as_of_session=int(panel.sessions[-1]),
-        dropped=knowledge.unusable,
         retrain_cause=request.retrain_cause,
         inherited=request.inherited_refits,
     )
     if not plan.windows:
-        return _rejected(request, warehouse, _too_short(market, panel, request.profile), verdict)
-    at_as_of = digest(*content, str(panel.dates[-1]))
-    dropped = {**lost_features(market, verdict.lost), **knowledge.unusable(int(panel.sessions[-1]))}
-    datasets = {
-        "panel": _put_dataset(lake, f"panel/{at_as_of}", panel, panel.series, verdict.lost),
-        "full": _put_dataset(lake, f"full/{at_as_of}", panel, features, dropped),
-    }
-    manifest = _manifest(request, panel, plan, {name: d.ref for name, d in datasets.items()}, warehouse.simulated)
+        return _rejected(request, warehouse, _too_short(market, panel, request.profile), verdict, report)
+    manifest = _manifest(request, panel, plan, made, market_file, simulated=warehouse.simulated)
     exported = DataExported(
         market=market.id,
         as_of=manifest.as_of,
@@ -175,15 +175,25 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
         manifest=_put_manifest(lake, manifest),
         warehouse=warehouse.label,
         simulated=warehouse.simulated,
-        datasets=datasets,
+        title=market.name,
+        unit=market.unit,
+        datasets=made.events,
+        absent=made.absent,
         quality=verdict.quality,
+        quality_report=report,
     ).model_dump(mode="json")
     lake.put_json(key, exported)
     return {"exported": exported}
 
 
 def _manifest(
-    request: ExportRequest, panel: Panel, plan: Plan, datasets: dict[str, LakeRef], simulated: bool
+    request: ExportRequest,
+    panel: Panel,
+    plan: Plan,
+    made: Datasets,
+    market_file: LakeRef,
+    *,
+    simulated: bool,
 ) -> RunManifest:
     catalogue = load_catalogue()
     return RunManifest(
@@ -192,12 +202,14 @@ def _manifest(
         as_of_session=int(panel.sessions[-1]),
         profile=request.profile,
         simulated=simulated,
-        datasets=datasets,
+        datasets={name: dataset.ref for name, dataset in made.events.items()},
+        usable_from=made.usable_from,
         refits=plan.refits,
         cutoff_every=catalogue.profiles[request.profile].cutoff_sessions,
         windows=plan.windows,
         members=plan.members,
         catalogue_sha256=catalogue.sha256,
+        market_file=market_file,
     )
 
 
@@ -207,49 +219,43 @@ def _too_short(market: Market, panel: Panel, profile: Profile) -> Refusal:
     return Refusal(market.by_name[market.price].table, Flaw("history", "rejected", sessions, detail))
 
 
-def _judge(market: Market, warehouse: Warehouse, requested: date | None) -> Verdict:
-    verdict = examine(market, read_sources(market, warehouse), requested)
-    return replace(verdict, quality={**verdict.quality, **unused_tables(market, warehouse)})
-
-
 def _intact(lake: Lake, key: str) -> dict[str, Any] | None:
     stored = lake.get_if_intact(key)
     if stored is None:
         return None
     raw: dict[str, Any] = json.loads(stored)
     exported = DataExported.model_validate(raw)
-    refs = [dataset.ref for dataset in exported.datasets.values()]
+    refs = references(exported.datasets)
     if exported.manifest is not None:
         refs.append(exported.manifest)
     return raw if all(lake.get_if_intact(ref.key) is not None for ref in refs) else None
 
 
-def _put_dataset(
-    lake: Lake, key: str, panel: Panel, columns: Mapping[str, np.ndarray[Any, Any]], dropped: dict[str, str]
-) -> Dataset:
-    ref = put_table(lake, key, panel.table(columns))
-    return Dataset(
-        ref=ref,
-        sha256=ref.sha256,
-        rows=len(panel.sessions),
-        columns=len(columns),
-        start=panel.dates[0].item(),
-        end=panel.dates[-1].item(),
-        dropped_columns=dropped,
-    )
+def _wide_fingerprints(request: ExportRequest, market: Market, warehouse: Warehouse) -> dict[str, str]:
+    names, have = {spec.name: spec.table for spec in market.datasets}, set(warehouse.tables())
+    for name in request.datasets:
+        if name not in names:
+            known = ", ".join(names) or "none"
+            raise UsageError(f"no dataset {name!r}", where=f"market {market.id}", hint=f"known are: {known}")
+    wanted = request.datasets or tuple(names)
+    return {name: warehouse.fingerprint(names[name]) for name in wanted if names[name] in have}
 
 
 def _put_manifest(lake: Lake, manifest: RunManifest) -> LakeRef:
     return lake.put_json(f"manifest/{manifest.run_id}", manifest.model_dump(mode="json"))
 
 
-def _knowledge_of(table: pa.Table) -> Knowledge:
-    names = [name for name in table.column_names if name not in INDEX_COLUMNS]
-    return Knowledge(table["session"].to_numpy(), {name: table[name].to_numpy() for name in names})
+def _put_report(lake: Lake, judgement: Judgement) -> LakeRef:
+    report = judgement.report()
+    return lake.put_json(f"quality/{digest(report)}", report)
 
 
 def _rejected(
-    request: ExportRequest, warehouse: Warehouse, refusal: Refusal, verdict: Verdict | None
+    request: ExportRequest,
+    warehouse: Warehouse,
+    refusal: Refusal,
+    verdict: Verdict | None,
+    report: LakeRef | None = None,
 ) -> dict[str, Any]:
     event = DataRejected(
         market=request.market,
@@ -263,5 +269,6 @@ def _rejected(
         count=refusal.flaw.count,
         sample_rows=refusal.flaw.rows,
         quality={} if verdict is None else verdict.quality,
+        quality_report=report,
     )
     return {"rejected": event.model_dump(mode="json")}

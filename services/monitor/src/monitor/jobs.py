@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from cbi_common.core.regime import Regime
 from cbi_common.events.forecast import ForecastReady, LiveMembers
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.monitoring import Slice, ValidationCompleted
-from cbi_common.markets.spec import load_market
 from cbi_common.storage.lake import Lake
+from cbi_common.storage.markets import market_of
 from cbi_common.storage.tables import get_table
-from cbi_common.timeseries.eras import era_of
+from cbi_common.timeseries.eras import Era, era_of
 from cbi_common.timeseries.losses import naive_mae
 from monitor.domain.rows import Rows
 from monitor.domain.slices import MOVES, by_label, move_sizes, overall
@@ -42,8 +43,9 @@ def validate(arg: dict[str, Any]) -> dict[str, Any]:
     panel = get_table(lake, manifest.datasets["panel"])
     known = {name: panel[name].to_numpy() for name in ("session", "price")}
     regimes = _regimes(lake, forecast)
+    eras = market_of(lake, manifest).eras
     horizons = sorted(forecast.forecasts, key=lambda h: h.sessions)
-    walked = {h: _walk_forward(served, manifest, known, regimes, h) for h in horizons}
+    walked = {h: _walk_forward(served, manifest, known, regimes, eras, h) for h in horizons}
     issues = [Issue.model_validate(i) for i in arg["issues"]]
     issued = {h: _issued(matured(issues, h, known["session"], known["price"]), h) for h in horizons}
     result = {
@@ -69,9 +71,14 @@ def _regimes(lake: Lake, forecast: ForecastReady) -> dict[int, str]:
 
 
 def _walk_forward(
-    served: pa.Table, manifest: RunManifest, known: dict[str, Any], regimes: dict[int, str], horizon: Horizon
+    served: pa.Table,
+    manifest: RunManifest,
+    known: dict[str, Any],
+    regimes: dict[int, str],
+    eras: Sequence[Era],
+    horizon: Horizon,
 ) -> tuple[Slice, ...]:
-    window, eras = manifest.windows[horizon], load_market(manifest.market).eras
+    window = manifest.windows[horizon]
     table = {name: served[name].to_numpy() for name in (*_ROW_COLUMNS, "horizon", "cutoff")}
     inside = (table["session"] >= window.start) & (table["session"] <= window.end)
     keep = inside & (table["horizon"] == str(horizon)) & ~np.isnan(table["y"])

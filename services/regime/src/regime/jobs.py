@@ -14,6 +14,7 @@ from cbi_common.events.base import LakeRef
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.storage.lake import Lake
+from cbi_common.storage.markets import market_of
 from cbi_common.storage.tables import put_table
 from cbi_common.timeseries.dataset import Floats, Ints
 from cbi_common.training.datasets import load_dataset
@@ -41,12 +42,13 @@ def detect(arg: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     DataError
-        When the panel has no VIX, does not reach as_of, or is too short for one fit.
+        When the panel does not reach as_of or is too short for one fit.
     """
     lake = Lake(arg["lake"])
     manifest = RunManifest.model_validate(lake.get_json(LakeRef.model_validate(arg["manifest"])))
-    panel = _panel(lake, manifest)
-    labels = rule_labels(panel["session"], panel["price"], panel["vix"])
+    rules = market_of(lake, manifest).regime
+    panel = _panel(lake, manifest, rules.fear)
+    labels = rule_labels(panel["session"], panel["price"], panel["fear"], rules)
     history = _walk(lake, panel, labels, min(w.burn_in_start for w in manifest.windows.values()))
     ref = put_table(lake, f"{arg['key']}.history", history)
     data = _summary(manifest, history, ref).model_dump(mode="json")
@@ -54,18 +56,17 @@ def detect(arg: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _panel(lake: Lake, manifest: RunManifest) -> dict[str, Any]:
+def _panel(lake: Lake, manifest: RunManifest, fear: str | None) -> dict[str, Any]:
     data = load_dataset(lake, manifest.datasets["panel"]).until(manifest.as_of_session)
-    if "vix" not in data.names:
-        raise DataError("the panel has no column 'vix'", where="regime", hint="give the market a VIX series")
     if not len(data.sessions) or data.sessions[-1] != manifest.as_of_session:
         raise DataError(f"the panel has no row at {manifest.as_of}", where="regime", hint="export the data again")
-    vix = np.ascontiguousarray(data.features[:, data.names.index("vix")])
-    return {"session": data.sessions, "date": data.dates, "price": data.price, "vix": vix}
+    unknown = np.full(len(data.sessions), np.nan)
+    known = np.ascontiguousarray(data.features[:, data.names.index(fear)]) if fear in data.names else unknown
+    return {"session": data.sessions, "date": data.dates, "price": data.price, "fear": known}
 
 
 def _walk(lake: Lake, panel: dict[str, Any], labels: Ints, first_session: int) -> pa.Table:
-    x = features(panel["session"], panel["price"], panel["vix"])
+    x = features(panel["session"], panel["price"], panel["fear"])
     parts = []
     for fold in folds(panel["session"], labels, first_session):
         model = _fitted(lake, np.ascontiguousarray(x[fold.train]), labels[fold.train])

@@ -40,7 +40,7 @@ def _by_error(model: ModelReport) -> tuple[float, str]:
 
 
 def _scores(report: Report, models: list[ModelReport]) -> Table:
-    from cbi_common.reporting.tables import Table, columns, heading, number, percent
+    from cbi_common.reporting.tables import UNKNOWN, Table, columns, heading, number, percent
 
     lines = []
     for model in models:
@@ -59,8 +59,8 @@ def _scores(report: Report, models: list[ModelReport]) -> Table:
     return Table(
         title=f"{models[0].horizon if models else ''} · {heading(report)}",
         columns=columns(
-            "<model", "<family", "<status", "skill", "DM p", "MAE ¢/lb", "MAPE", "MASE", "direction", "n eff",
-            "weight", "<error",
+            "<model", "<family", "<status", "skill", "DM p", f"MAE {report.unit or UNKNOWN}", "MAPE", "MASE",
+            "direction", "n eff", "weight", "<error",
         ),
         rows=tuple(lines),
     )  # fmt: skip

@@ -10,6 +10,9 @@ from pydantic import Field
 from cbi_common.events.base import Contract, EventData, LakeRef, MarketId, Sha256
 from cbi_common.events.manifest import Profile
 
+Severity = Literal["info", "repaired", "rejected"]
+Verdict = Literal["ok", "repaired", "rejected", "unused"]
+
 
 class Finding(Contract):
     """One flaw that a named check found in a table."""
@@ -17,14 +20,22 @@ class Finding(Contract):
     check: str
     count: Annotated[int, Field(ge=0)]
     detail: str
+    severity: Severity = "info"
+    """``info`` changes no value, ``repaired`` drops rows, ``rejected`` a column or the table."""
+    columns: tuple[str, ...] = ()
+    """The first columns concerned."""
+    done: str = ""
+    """What was done about it."""
 
 
 class TableQuality(Contract):
     """Verdict of the gate on one table."""
 
     rows: int
-    verdict: Literal["ok", "repaired", "rejected", "unused"]
+    verdict: Verdict
     findings: tuple[Finding, ...] = ()
+    newest: date | None = None
+    """Day of its newest usable row up to as_of; None where nothing of it is used."""
 
 
 class Dataset(Contract):
@@ -38,6 +49,12 @@ class Dataset(Contract):
     end: date
     dropped_columns: dict[str, str] = {}
     """Column name to the reason it was dropped."""
+    source: str | None = None
+    """Table it was made of; None: the canonical panel."""
+    effective_rows: dict[str, float] = {}
+    """Weighting scheme to Kish's effective sample size."""
+    manifest: LakeRef | None = None
+    """Claim check of its `DatasetManifest`."""
 
 
 class DataRequested(EventData):
@@ -70,8 +87,16 @@ class DataExported(EventData):
     manifest: LakeRef | None = None
     warehouse: str | None = None
     simulated: bool | None = None
+    title: str = ""
+    """What the market is called."""
+    unit: str = ""
+    """Unit of every price of the run, such as ¢/lb."""
     datasets: dict[str, Dataset] = {}
+    absent: dict[str, str] = {}
+    """Dataset of the market file that could not be made to the reason."""
     quality: dict[str, TableQuality] = {}
+    quality_report: LakeRef | None = None
+    """The full report: every finding of every column, with its first rows."""
 
     @property
     def complete(self) -> bool:
@@ -95,3 +120,5 @@ class DataRejected(EventData):
     count: int
     sample_rows: tuple[dict[str, Any], ...] = ()
     quality: dict[str, TableQuality] = {}
+    quality_report: LakeRef | None = None
+    """The full report: every finding of every column, with its first rows."""

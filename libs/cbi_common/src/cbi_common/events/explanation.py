@@ -10,14 +10,14 @@ from cbi_common.events.base import Contract, EventData, MarketId
 
 
 class HorizonExplanation(Contract):
-    """Why one forecast differs from no-change; ``sum(groups) + residual == forecast - baseline`` in ¢/lb."""
+    """Why one forecast differs from no-change; ``sum(groups) + residual == forecast - baseline``, all prices."""
 
     baseline: float
     forecast: float
     groups: dict[str, float]
-    """Driver group to its share in ¢/lb; ``expectation`` and ``price_history`` are groups of their own."""
+    """Driver group to its share of the price; ``expectation`` and ``price_history`` are groups of their own."""
     drivers: dict[str, float]
-    """Feature to its share in ¢/lb, largest first."""
+    """Feature to its share, largest first."""
     residual: float
 
 

@@ -18,7 +18,7 @@ Signal = Literal["BUY", "WAIT", "MONITOR"]
 
 
 class HorizonForecast(Contract):
-    """The forecast of one horizon; prices in ¢/lb."""
+    """The forecast of one horizon; prices in the market's unit."""
 
     target_date: date
     target_session: int

@@ -13,7 +13,7 @@ Device = Literal["cpu", "metal"]
 class Metrics(Contract):
     """Walk-forward scores over the scored window; None where fewer than two cutoffs have matured.
 
-    Errors are forecast minus actual, prices in ¢/lb, everything else a fraction.
+    Errors are forecast minus actual, prices in the market's unit, everything else a fraction.
     """
 
     n: int

@@ -1,4 +1,4 @@
-"""The object that ``cbi run --json`` writes: fractions, prices in ¢/lb, and null where nothing is known."""
+"""The object that ``cbi run --json`` writes: fractions, prices in the market's unit, null for unknown."""
 
 from __future__ import annotations
 
@@ -143,6 +143,8 @@ class Report(Contract):
     market: str | None
     warehouse: str | None
     simulated: bool | None
+    unit: str | None
+    """Unit of every price in the report."""
     profile: str | None
     quality: QualityReport
     rejected: RejectionReport | None
@@ -183,6 +185,7 @@ def build_report(run: Run, measured: Measured | None = None) -> Report:
         market=asked.market if asked else None,
         warehouse=source.warehouse if source else None,
         simulated=run.simulated,
+        unit=(run.export.data.unit or None) if run.export else None,
         profile=asked.profile if asked else None,
         quality=QualityReport(tables=source.quality if source else {}),
         rejected=_pick(RejectionReport, run.rejected) if run.rejected else None,

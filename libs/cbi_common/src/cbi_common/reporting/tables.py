@@ -76,7 +76,7 @@ def forecast_table(report: Report) -> Table:
     notes = [f"{horizon}: {e.note}" for horizon, e in report.ensemble.items() if e.note]
     skill = "skill: 1 − MAE / MAE of no-change on the same cutoffs, above 0 is better; coverage: of the 90 % band"
     return Table(
-        title=f"Forecast in ¢/lb · {heading(report)}",
+        title=f"Forecast in {report.unit or UNKNOWN} · {heading(report)}",
         columns=columns(
             "<horizon", "?<target date", "point", "90 % band", "current", "move", "<signal", "?P(up)", "skill", "?DM p",
             "?n eff", "coverage", "?<regime",

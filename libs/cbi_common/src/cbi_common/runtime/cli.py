@@ -20,7 +20,7 @@ import click
 from cbi_common.core.errors import CbiError, InfrastructureError
 
 _GROUP = "cbi.commands"
-_OWN = ("run", "up", "service", "publish", "status", "trace", "dead", "doctor")
+_OWN = ("run", "up", "service", "simulate", "publish", "status", "trace", "dead", "doctor")
 _UNEXPECTED = 5
 _INTERRUPTED = 130
 
@@ -70,7 +70,7 @@ Settings come from CBI_* environment variables; an option goes before its variab
 @click.version_option(package_name="cbi-common", message="cbi %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error; works anywhere on the line.")
 def program(debug: bool) -> None:  # `main` takes --debug from the whole line, this documents it
-    """Forecast soybean oil one week to twelve months ahead."""
+    """Forecast soybean oil, or another market, one week to twelve months ahead."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -65,7 +65,7 @@ def asyncapi(services: Iterable[Service] | None = None) -> dict[str, Any]:
             *(service.broker for service in described),
             title="CBI",
             version="1",
-            description="Events of the soybean-oil forecasting system.",
+            description="Events of the price forecasting system.",
         )
         .to_specification()
         .to_json()

@@ -25,10 +25,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
     warehouse: str = "simulated"
-    """``simulated``, a folder of Parquet tables, or ``bigquery://PROJECT``."""
+    """``simulated``, ``arch``, a folder of Parquet tables, or ``bigquery://PROJECT``."""
     lake: str = "var/lake"
     """A folder or any fsspec URL."""
     market: str = "zl"
+    """Id of a market; the path of a market file stands for its id, and its folder for ``markets``."""
+    markets: str | None = None
+    """Folder of your own market files, each called ``ID.toml``."""
     nats_url: str | None = None
     """Bus to connect to; None starts one inside the process."""
     nats_user: str | None = None
@@ -57,6 +60,17 @@ class Settings(BaseSettings):
                 hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
                 raise UsageError("no such setting", where=f"environment variable {name}", hint=hint)
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _market_may_be_a_file(cls, values: Any) -> Any:
+        market = values.get("market")
+        if not isinstance(market, str) or not market.endswith(".toml"):
+            return values
+        file = Path(market)
+        if not file.is_file():
+            raise UsageError("no such file", where=f"market {market}", hint="give the path of a market file, or an id")
+        return {**values, "market": file.stem, "markets": str(file.absolute().parent)}
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -42,6 +42,22 @@ JOB_PEAK_MEGABYTES = Histogram(
     "Peak resident memory of a child process in MiB",
     ("entry",),
     buckets=(100, 200, 400, 800, 1600, 3200, 6400),
+    registry=REGISTRY,
+)
+QUALITY_FINDINGS = Gauge(
+    "cbi_quality_findings",
+    "Rows that a check of the data gate found in the newest export",
+    ("market", "table", "check", "severity"),
+    registry=REGISTRY,
+)
+TABLE_ROWS = Gauge("cbi_table_rows", "Rows of a table in the newest export", ("market", "table"), registry=REGISTRY)
+TABLE_VERDICT = Gauge(
+    "cbi_table_verdict", "1 for the gate's verdict on a table", ("market", "table", "verdict"), registry=REGISTRY
+)
+TABLE_AGE_SESSIONS = Gauge(
+    "cbi_table_age_sessions",
+    "Sessions from the newest usable row of a table to as_of",
+    ("market", "table"),
     registry=REGISTRY,
 )
 

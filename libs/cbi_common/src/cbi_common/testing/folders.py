@@ -8,14 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cbi_common.markets.spec import load_market
 from cbi_common.storage.warehouse import open_warehouse
 
 
-def write_simulated_folder(folder: Path, *, sessions: int, seed: int) -> None:
-    """Write the simulated market as a folder of ``DATASET.TABLE.parquet`` files."""
+def write_simulated_folder(folder: Path, *, sessions: int, seed: int, wide: bool = False) -> None:
+    """Write the simulated market as a folder of ``DATASET.TABLE.parquet`` files; ``wide``: the unread tables too."""
     warehouse = open_warehouse(f"simulated?sessions={sessions}&seed={seed}")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in warehouse.tables():
+    for name in warehouse.tables() if wide else load_market("zl").tables:
         pq.write_table(warehouse.read(name), folder / f"{name}.parquet")
 
 

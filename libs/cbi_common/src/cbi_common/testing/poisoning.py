@@ -123,10 +123,20 @@ def _refits(loopback: Loopback) -> pa.Table:
     manifest = RunManifest.model_validate(loopback.kit.lake.get_json(exported.manifest))
     return pa.Table.from_pylist(
         [
-            {"session": r.session, "models": ",".join(r.model_ids), "dropped": ",".join(r.dropped_columns)}
+            {"session": r.session, "models": ",".join(r.model_ids), "usable": _usable(manifest, r.session)}
             for r in manifest.refits
         ]
     )
+
+
+def _usable(manifest: RunManifest, session: int) -> str:
+    columns = (
+        f"{name}.{column}"
+        for name, starts in sorted(manifest.usable_from.items())
+        for column, start in sorted(starts.items())
+        if start <= session
+    )
+    return ",".join(columns)
 
 
 def main() -> None:

@@ -103,7 +103,7 @@ def exported(*, simulated: bool = True) -> DataExported:
     """Return a complete export."""
     return DataExported(
         market="zl", as_of=AS_OF, profile="smoke", run_id=RUN_ID, manifest=ref("manifest/1"), simulated=simulated,
-        warehouse="simulated" if simulated else "tables",
+        warehouse="simulated" if simulated else "tables", title="Soybean oil", unit="¢/lb",
         datasets={"full": Dataset(ref=ref("full/1"), sha256="ab" * 32, rows=1500, columns=40, start=date(2019, 1, 2),
                                   end=AS_OF, dropped_columns={"vix": "stale"})},
         quality={"prices": TableQuality(rows=1500, verdict="repaired", findings=(_finding(),))},

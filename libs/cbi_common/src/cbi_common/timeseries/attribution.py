@@ -1,4 +1,4 @@
-"""Attribution of a forecast: contributions add up in log returns and are shown in ¢/lb."""
+"""Attribution of a forecast: contributions add up in log returns and are shown in the unit of the price."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def combine(weights: Floats, contributions: Floats) -> Floats:
     return combined
 
 
-def in_cents(contributions: Floats, current: ArrayLike, forecast: ArrayLike) -> Floats:
-    """Return contributions to the price in ¢/lb: c_i = phi_i * (P - P0) / ln(P / P0), phi_i * P0 when P = P0.
+def in_price(contributions: Floats, current: ArrayLike, forecast: ArrayLike) -> Floats:
+    """Return contributions to the price: c_i = phi_i * (P - P0) / ln(P / P0), phi_i * P0 when P = P0.
 
     Contributions that sum to ln(P / P0) come out summing to P - P0; what they miss of the one is missed of the other in
     proportion. The baseline is no-change (DOMAIN section 7).
@@ -40,14 +40,14 @@ def in_cents(contributions: Floats, current: ArrayLike, forecast: ArrayLike) -> 
     contributions : (..., k) float64
         Log returns.
     current, forecast : (...) float64 > 0
-        P0 and P in ¢/lb.
+        P0 and P, in one unit.
 
-    >>> in_cents(np.array([np.log(2.0), np.log(0.6)]), 50.0, 60.0).sum().round(9)
+    >>> in_price(np.array([np.log(2.0), np.log(0.6)]), 50.0, 60.0).sum().round(9)
     np.float64(10.0)
     """
     start = np.asarray(current, dtype=np.float64)
     move = np.log(np.asarray(forecast, dtype=np.float64) / start)
     still = move == 0
-    cents_per_return = start * np.where(still, 1.0, np.expm1(move) / np.where(still, 1.0, move))
-    cents: Floats = contributions * cents_per_return[..., None]
-    return cents
+    per_return = start * np.where(still, 1.0, np.expm1(move) / np.where(still, 1.0, move))
+    shares: Floats = contributions * per_return[..., None]
+    return shares

@@ -1,7 +1,7 @@
 """Losses of forecasts: error = forecast - actual, fractions rather than percents.
 
 Every function takes arrays of equal length n >= 1 without NaN and returns a float; which rows count is the caller's
-decision (`scoring`). Prices are in ¢/lb and positive, variances are of log returns and positive.
+decision (`scoring`). Prices are positive, in any one unit, variances are of log returns and positive.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def r2_against(forecast: Floats, baseline: Floats, actual: Floats) -> float | No
 
 
 def naive_mae(sessions: Ints, price: Floats, horizon_sessions: int) -> float | None:
-    """Return the MAE of no-change over the horizon on these rows: the scale of `mase` (¢/lb).
+    """Return the MAE of no-change over the horizon on these rows: the scale of `mase`, in the unit of the price.
 
     Give it the rows known before the first scored cutoff; None when none of them has its outcome among them.
     """

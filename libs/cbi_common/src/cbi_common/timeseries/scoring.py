@@ -15,7 +15,7 @@ MIN_ROWS = 2
 
 @dataclass(frozen=True)
 class Score:
-    """What `cbi_common.events.training.Metrics` says, field by field: prices in ¢/lb, everything else a fraction."""
+    """What `cbi_common.events.training.Metrics` says, field by field: prices and fractions."""
 
     n: int
     n_effective: float
@@ -50,7 +50,7 @@ def score(
     sessions, target_sessions : (n,) int64
         Cutoffs, ascending, and the sessions of their outcomes.
     price : (n,) float64
-        Price at the cutoff, ¢/lb; forecast and outcome are ``price * exp(y_hat)`` and ``price * exp(y)``.
+        Price at the cutoff; forecast and outcome are ``price * exp(y_hat)`` and ``price * exp(y)``.
     y_hat, y : (n,) float64
         Log return over the horizon, forecast and actual; a row with a NaN in either does not count.
     horizon_sessions, step : int > 0

@@ -16,10 +16,10 @@ from cbi_common.core.identity import digest
 from cbi_common.events.base import LakeRef
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.training import Job, Metrics, ModelTrained
-from cbi_common.markets.spec import load_market
 from cbi_common.storage.lake import Lake
+from cbi_common.storage.markets import market_of
 from cbi_common.timeseries.dataset import Dataset, Floats
-from cbi_common.timeseries.eras import Days, era_weights
+from cbi_common.timeseries.eras import Days, Era, era_weights
 from cbi_common.timeseries.losses import naive_mae
 from cbi_common.timeseries.scoring import score
 from cbi_common.training.datasets import load_dataset
@@ -64,11 +64,12 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
         horizons=job.horizons,
         params=spec.params,
         seed=spec.seed,
-        weigh=partial(_weigh, market=manifest.market, spec=spec),
+        weigh=partial(_weigh, eras=() if spec.weights == "uniform" else market_of(lake, manifest).eras, spec=spec),
         environment=environment.identity(),
     )
     cutoffs = sorted({session for horizon in job.horizons for session in manifest.cutoffs(horizon)})
-    walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake))
+    usable = manifest.usable_from.get(spec.dataset)
+    walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake), usable)
     predicted = [_predictions(dataset, walk, i, spec.id, h, manifest.cutoffs(h)) for i, h in enumerate(job.horizons)]
     return [
         ModelTrained(
@@ -100,8 +101,7 @@ def _learner(learners: Sequence[Learner[Any]], spec: ModelSpec) -> Learner[Any]:
     raise JobError(f"no learner {spec.learner!r} on this device", where=spec.id, hint="correct the catalogue")
 
 
-def _weigh(dates: Days, *, market: str, spec: ModelSpec) -> Floats:
-    eras = () if spec.weights == "uniform" else load_market(market).eras
+def _weigh(dates: Days, *, eras: Sequence[Era], spec: ModelSpec) -> Floats:
     return era_weights(dates, eras, spec.weights)
 
 
@@ -127,7 +127,9 @@ def _predictions(
 def _metrics(dataset: Dataset, predictions: Predictions, manifest: RunManifest) -> Metrics:
     window = manifest.windows[predictions.horizon]
     scored = (predictions.sessions >= window.start) & (predictions.sessions <= window.end)
-    before = dataset.until(window.start)
+    # A dataset that begins inside the window has no rows before it: the scale of MASE comes from before its own first.
+    first = int(predictions.sessions[scored][0]) if scored.any() else window.start
+    before = dataset.until(max(window.start, first))
     found = score(
         predictions.sessions[scored],
         predictions.target_sessions[scored],

@@ -42,13 +42,16 @@ def job_key(manifest: RunManifest, job: Job, dataset: str, environment: Environm
 
     The run id and the other models' refits are not part of it, so a change to one model leaves the others' results.
     """
-    ref = manifest.datasets.get(dataset)
+    ref, refits = manifest.datasets.get(dataset), manifest.refits_of(job.model_id)
+    usable = manifest.usable_from.get(dataset)
     decided = digest(
         environment.identity(),
         job.model_dump(mode="json"),
         manifest.market,
         None if ref is None else ref.sha256,
-        [(refit.session, sorted(refit.dropped_columns)) for refit in manifest.refits_of(job.model_id)],
+        [refit.session for refit in refits],
+        # What becomes usable after the last refit is used by none.
+        None if usable is None else {n: s for n, s in usable.items() if refits and s <= refits[-1].session},
         {h: manifest.windows[h].model_dump() for h in job.horizons if h in manifest.windows},
         manifest.cutoff_every,
         manifest.as_of_session,

@@ -39,7 +39,7 @@ class Predictions:
     sessions, refit_sessions : (n,) int64
         Ascending cutoffs and the refit that served each.
     price : (n,) float64
-        Price at the cutoff, ¢/lb.
+        Price at the cutoff.
     y_hat, y : (n,) float64
         Log return over the horizon, forecast and actual; ``y`` is NaN where the outcome was not known at as_of.
     """

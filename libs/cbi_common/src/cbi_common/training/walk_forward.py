@@ -78,7 +78,12 @@ class _Fold:
 
 
 def walk_forward(
-    dataset: Dataset, refits: Sequence[Refit], cutoffs: Sequence[int], recipe: Recipe, cache: FoldCache
+    dataset: Dataset,
+    refits: Sequence[Refit],
+    cutoffs: Sequence[int],
+    recipe: Recipe,
+    cache: FoldCache,
+    usable_from: Mapping[str, int] | None = None,
 ) -> Walk:
     """Walk one model through its refits.
 
@@ -86,12 +91,14 @@ def walk_forward(
     ----------
     dataset : Dataset
     refits : sequence of Refit
-        The model's refits, ascending; of two on one session the later counts. Each brings the columns that the quality
-        gate had taken out by then: neither the fit nor the forecasts it serves see them.
+        The model's refits, ascending; of two on one session the later counts.
     cutoffs : ascending sequence of int
         Sessions to forecast from.
     recipe : Recipe
     cache : FoldCache
+    usable_from : column to the first session at which a refit may use it
+        A column that is not named, or not yet usable, is seen neither by the fit nor by the forecasts that it serves.
+        None: every column may be used.
 
     Raises
     ------
@@ -104,7 +111,7 @@ def walk_forward(
     refit_sessions: list[int] = []
     parts: list[Floats] = []
     cached, seconds, key = 0, 0.0, ""
-    for fold in _folds(dataset, refits, cutoffs):
+    for fold in _folds(dataset, refits, cutoffs, usable_from):
         train = fold.data.until(fold.refit.session)
         weights = recipe.weigh(train.dates)
         key = fold_key(
@@ -134,7 +141,20 @@ def walk_forward(
     )
 
 
-def _folds(dataset: Dataset, refits: Sequence[Refit], cutoffs: Sequence[int]) -> Iterator[_Fold]:
+def withheld(names: Sequence[str], usable_from: Mapping[str, int] | None, session: int) -> frozenset[str]:
+    """Return the columns that a refit at ``session`` must do without.
+
+    >>> sorted(withheld(("a", "b", "c"), {"a": 10, "b": 20}, 15))
+    ['b', 'c']
+    """
+    if usable_from is None:
+        return frozenset()
+    return frozenset(name for name in names if name not in usable_from or usable_from[name] > session)
+
+
+def _folds(
+    dataset: Dataset, refits: Sequence[Refit], cutoffs: Sequence[int], usable_from: Mapping[str, int] | None
+) -> Iterator[_Fold]:
     by_session = {refit.session: refit for refit in refits}
     sessions = sorted(by_session)
     present = set(dataset.sessions.tolist())
@@ -144,17 +164,17 @@ def _folds(dataset: Dataset, refits: Sequence[Refit], cutoffs: Sequence[int]) ->
         if session is not None and cutoff in present:
             groups.setdefault(session, []).append(cutoff)
     # Refits with the same columns share one pass of hashing over the rows.
-    for session, (data, digests) in _hashed(dataset, by_session, groups).items():
+    for session, (data, digests) in _hashed(dataset, groups, usable_from).items():
         served = groups[session]
         yield _Fold(by_session[session], data, served, digests[session], [digests[c] for c in served])
 
 
 def _hashed(
-    dataset: Dataset, refits: Mapping[int, Refit], groups: Mapping[int, list[int]]
+    dataset: Dataset, groups: Mapping[int, list[int]], usable_from: Mapping[str, int] | None
 ) -> dict[int, tuple[Dataset, dict[int, str]]]:
     by_columns: dict[frozenset[str], list[int]] = {}
     for session in groups:
-        by_columns.setdefault(frozenset(refits[session].dropped_columns), []).append(session)
+        by_columns.setdefault(withheld(dataset.names, usable_from, session), []).append(session)
     found: dict[int, tuple[Dataset, dict[int, str]]] = {}
     for dropped, sessions in by_columns.items():
         data = dataset.without(dropped)

@@ -33,7 +33,7 @@ class Served:
     sessions, target_sessions : (n,) int64
     dates : (n,) datetime64[D]
     price : (n,) float64
-        Price at the cutoff, ¢/lb.
+        Price at the cutoff.
     y_hat, y : (n,) float64
         Log return over the horizon, as served and actual (NaN where not matured).
     sd : (n,) float64

@@ -1,4 +1,4 @@
-"""From what each member makes of its inputs to what moves the forecast, in ¢/lb."""
+"""From what each member makes of its inputs to what moves the forecast, in the unit of the price."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def explain(members: Sequence[Member], *, current: float, forecast: float) -> Ho
     members : sequence of Member
         What their weights miss of 1 is no-change's, which contributes nothing.
     current, forecast : float
-        Price at the cutoff and forecast, ¢/lb.
+        Price at the cutoff and forecast, in one unit.
 
     Returns
     -------
@@ -77,10 +77,10 @@ def explain(members: Sequence[Member], *, current: float, forecast: float) -> Ho
     rows = [[member.contributions.get(source, 0.0) for source in sources] for member in members]
     weights = np.array([member.weight for member in members])
     combined = attribution.combine(weights, np.array(rows).reshape(len(members), len(sources)))
-    cents = attribution.in_cents(combined, current, forecast)
+    shares = attribution.in_price(combined, current, forecast)
     groups: dict[str, float] = {}
     drivers: dict[str, float] = {}
-    for (group, name), share in zip(sources, cents.tolist(), strict=True):
+    for (group, name), share in zip(sources, shares.tolist(), strict=True):
         groups[group] = groups.get(group, 0.0) + share
         if name != group:
             drivers[name] = drivers.get(name, 0.0) + share

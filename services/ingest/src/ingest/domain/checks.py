@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cbi_common.events.data import Severity
 from cbi_common.markets.spec import SeriesSpec
-from ingest.domain.flaws import Flaw, Severity
+from ingest.domain.audit.origin import straight
+from ingest.domain.audit.values import FACTORS, FIT
+from ingest.domain.flaws import Flaw
 from ingest.domain.rows import Mask, Rows
 
 PLACEHOLDER_ROWS = 20
@@ -26,8 +29,8 @@ def drop_unknown(rows: Rows) -> Checked:
     """Drop rows without a value."""
     unknown = np.isnan(rows.values)
     count = int(unknown.sum())
-    found = [Flaw("null_value", "info", count, f"{rows.name}: {count} rows without a value: dropped")] if count else []
-    return rows.take(~unknown), found
+    detail = f"{rows.name}: {count} rows without a value"
+    return rows.take(~unknown), [Flaw("null_value", "info", count, detail, done="dropped")] if count else []
 
 
 def mask_out_of_range(rows: Rows, spec: SeriesSpec) -> Checked:
@@ -37,9 +40,13 @@ def mask_out_of_range(rows: Rows, spec: SeriesSpec) -> Checked:
     bad = (rows.values <= low) | (rows.values >= high) | np.isinf(rows.values)
     zero = bad & (rows.values == 0)
     negative = bad & (rows.values < 0) & (low >= 0)
+    other_unit = bad & ~zero & ~negative & _in_another_unit(rows, bad)
     found = rows.flaws("zero_as_missing", zero, "dropped")
     found += rows.flaws("non_positive", negative, "dropped")
-    found += rows.flaws("out_of_range", bad & ~zero & ~negative, f"outside {low:g} to {high:g}, dropped")
+    found += rows.flaws(
+        "unit_break", other_unit, f"a known factor away from the value before, outside {low:g} to {high:g}: dropped"
+    )
+    found += rows.flaws("out_of_range", bad & ~zero & ~negative & ~other_unit, f"outside {low:g} to {high:g}: dropped")
     return rows.take(~bad), found
 
 
@@ -91,7 +98,7 @@ def mask_frozen(rows: Rows, limit: int) -> Checked:
     length = np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
     frozen = length >= limit
     tail = frozen & (np.arange(len(rows)) >= starts[-1])
-    done = f"equal more than {limit} times in a row, the rest dropped"
+    done = f"equal more than {limit} times in a row: the rest dropped"
     found = rows.flaws("frozen_tail", tail, done) + rows.flaws("frozen_run", frozen & ~tail, done)
     return rows.take(~frozen), found
 
@@ -112,8 +119,30 @@ def mask_unconfirmed(rows: Rows, max_move: float | None) -> Checked:
         kept[i] = near or confirmed
         accepted = logs[i] if kept[i] else accepted
     return rows.take(kept), rows.flaws(
-        "unconfirmed_jump", ~kept, f"moved more than {max_move:.0%} and not confirmed, dropped"
+        "unconfirmed_jump", ~kept, f"moved more than {max_move:.0%} and not confirmed: dropped"
     )
+
+
+def mask_drawn(rows: Rows) -> Checked:
+    """Drop values on a sloping straight line through those before them: no market moves like that."""
+    drawn = straight(rows.values)
+    return rows.take(~drawn), rows.flaws("modelled", drawn, "on straight lines: interpolated, dropped")
+
+
+def find_thin(rows: Rows, spec: SeriesSpec) -> list[Flaw]:
+    """Flag a volume so small that its contract had been left by the market: its close is a guess."""
+    if spec.thin_below is None:
+        return []
+    return rows.flaws("thin_volume", rows.values < spec.thin_below, f"fewer than {spec.thin_below:g}: flagged", "info")
+
+
+def find_reference_dates(rows: Rows, spec: SeriesSpec) -> list[Flaw]:
+    """Say that the days of a series are not those on which it was known."""
+    if not spec.release_lag_sessions or not len(rows):
+        return []
+    everything = np.ones(len(rows), dtype=bool)
+    done = f"dated before their release, count {spec.release_lag_sessions} sessions later"
+    return rows.flaws("reference_date", everything, done, "info")
 
 
 def find_holes(rows: Rows, spec: SeriesSpec) -> list[Flaw]:
@@ -122,7 +151,9 @@ def find_holes(rows: Rows, spec: SeriesSpec) -> list[Flaw]:
         return []
     if spec.frequency == "week":
         wide = np.diff(rows.sessions, prepend=rows.sessions[0]) > _WEEKLY_HOLE
-        return rows.flaws("calendar_hole", wide, f"first observation after more than {_WEEKLY_HOLE} sessions", "info")
+        return rows.flaws(
+            "calendar_hole", wide, f"first after more than {_WEEKLY_HOLE} sessions: unknown there", "info"
+        )
     missing = int(rows.sessions[-1] - rows.sessions[0] + 1 - len(rows))
     if not missing:
         return []
@@ -130,15 +161,15 @@ def find_holes(rows: Rows, spec: SeriesSpec) -> list[Flaw]:
     longest = int(np.diff(rows.sessions).max()) - 1
     last = ", ".join(str(day) for day in rows.days[wide][-3:])
     detail = f"{rows.name}: {missing} sessions without a row, longest hole {longest}, last ones before {last}"
-    return [Flaw("calendar_hole", "info", missing, detail)]
+    return [Flaw("calendar_hole", "info", missing, detail, done="unknown there")]
 
 
 def find_placeholder(rows: Rows) -> list[Flaw]:
     """Reject a series that has one value throughout."""
     if len(rows) < PLACEHOLDER_ROWS or (rows.values != rows.values[0]).any():
         return []
-    detail = f"{rows.name}: {rows.values[0]:g} in all {len(rows)} rows: column dropped"
-    return [Flaw("constant", "rejected", len(rows), detail)]
+    detail = f"{rows.name}: {rows.values[0]:g} in all {len(rows)} rows"
+    return [Flaw("constant", "rejected", len(rows), detail, done="column dropped")]
 
 
 def find_stale(rows: Rows, spec: SeriesSpec, as_of_session: int) -> list[Flaw]:
@@ -148,8 +179,22 @@ def find_stale(rows: Rows, spec: SeriesSpec, as_of_session: int) -> list[Flaw]:
     age = as_of_session - int(rows.sessions[-1]) - spec.release_lag_sessions
     if age <= spec.staleness_sessions:
         return []
-    detail = f"{rows.name}: last observation {rows.days[-1]}, {age} sessions before as_of: unknown since"
-    return [Flaw("stale", "repaired", age, detail)]
+    detail = f"{rows.name}: last observation {rows.days[-1]}, {age} sessions before as_of"
+    return [Flaw("stale", "repaired", age, detail, done="unknown since")]
+
+
+def _in_another_unit(rows: Rows, bad: Mask) -> Mask:
+    """Values out of range that a factor between units takes to where the last good value in range was."""
+    order = np.argsort(rows.days, kind="stable")
+    good = np.where(bad[order], -1, np.arange(len(rows)))
+    last = np.maximum.accumulate(good) if len(good) else good
+    before = np.where(last >= 0, rows.values[order][np.maximum(last, 0)], np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        leap = np.abs(np.log(rows.values[order] / before))
+    near = np.any([np.abs(leap - np.log(factor)) < FIT for factor in FACTORS], axis=0)
+    found = np.zeros(len(rows), dtype=bool)
+    found[order] = near
+    return found & bad
 
 
 def _repeats(keys: NDArray[np.float64] | NDArray[np.int64]) -> Mask:

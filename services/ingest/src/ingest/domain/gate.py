@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +15,7 @@ from ingest.domain import checks
 from ingest.domain.flaws import Flaw, verdict
 from ingest.domain.rows import Rows
 from ingest.domain.tables import Source, TableReport, inspect_table
+from ingest.domain.twins import mislabelled
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Verdict:
     as_of : date or None
         Day of the last price at or before the requested as_of; None when there is none, and then there is a refusal.
     quality : table to its verdict
+    flaws : table to everything that was found there
     series : name to its rows, one per session in ascending order
     lost : name of a series that did not come through to the reason
     refusal : Refusal or None
@@ -41,6 +43,7 @@ class Verdict:
 
     as_of: date | None
     quality: dict[str, TableQuality]
+    flaws: dict[str, tuple[Flaw, ...]]
     series: dict[str, Rows]
     lost: dict[str, str]
     refusal: Refusal | None
@@ -67,11 +70,13 @@ def examine(market: Market, sources: Mapping[str, Source], requested: date | Non
     cut = as_of or requested or LAST_DAY
     reports = {name: inspect_table(sources[name], specs, cut, own) for name, specs in market.tables.items()}
     _drop_broken_bars(market, reports)
+    _mask_mislabelled(market, reports)
     _note_staleness(market, reports, cut)
     refusal = refusal or _required_refusal(market, reports, cut)
     return Verdict(
         as_of=as_of,
         quality={name: report.quality for name, report in reports.items()},
+        flaws={name: report.flaws for name, report in reports.items()},
         series={name: rows for report in reports.values() for name, rows in report.series.items()},
         lost={
             name: f"{flaw.check}: {flaw.detail}" for report in reports.values() for name, flaw in report.lost.items()
@@ -123,7 +128,8 @@ def _note_staleness(market: Market, reports: dict[str, TableReport], as_of: date
     session = session_number(as_of)
     for name, report in reports.items():
         for series, rows in report.series.items():
-            _note(reports, name, checks.find_stale(rows, market.by_name[series], session))
+            found = checks.find_stale(rows, market.by_name[series], session)
+            _note(reports, name, [replace(flaw, columns=(market.by_name[series].value,)) for flaw in found])
 
 
 def _drop_broken_bars(market: Market, reports: dict[str, TableReport]) -> None:
@@ -135,10 +141,20 @@ def _drop_broken_bars(market: Market, reports: dict[str, TableReport]) -> None:
         broken = _broken_sessions(have, bar)
         high = have[bar.high]
         found = high.flaws("ohlc_order", np.isin(high.sessions, broken), "open, high and low dropped")
+        found = [replace(flaw, columns=tuple(market.by_name[part].value for part in parts)) for flaw in found]
         for part, table in parts.items():
             rows = have[part]
             reports[table].series[part] = rows.take(~np.isin(rows.sessions, broken))
         _note(reports, parts[bar.high], found)
+
+
+def _mask_mislabelled(market: Market, reports: dict[str, TableReport]) -> None:
+    have = {name: rows for report in reports.values() for name, rows in report.series.items()}
+    for name, (others, alike) in mislabelled(market, have).items():
+        spec, rows = market.by_name[name], have[name]
+        found = rows.flaws("mislabelled", alike, f"moves as {', '.join(others)} does: unknown there")
+        reports[spec.table].series[name] = rows.take(~alike)
+        _note(reports, spec.table, [replace(flaw, columns=(spec.value,)) for flaw in found])
 
 
 def _broken_sessions(have: Mapping[str, Rows], bar: Bar) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:

@@ -37,6 +37,10 @@ class Panel:
     price: Floats
     series: dict[str, Floats]
 
+    def rows(self, which: NDArray[np.bool_]) -> Panel:
+        """Return the rows that a mask chooses, without the series."""
+        return Panel(self.sessions[which], self.dates[which], self.price[which], {})
+
     def table(self, columns: Mapping[str, Floats]) -> pa.Table:
         """Return session, date, price and the given columns as an Arrow table."""
         arrays: list[pa.Array[Any]] = [pa.array(self.sessions), pa.array(self.dates, pa.date32()), pa.array(self.price)]

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cbi_common.events.data import Severity
 from cbi_common.markets.spec import SeriesSpec
 from cbi_common.timeseries.calendar import FIRST_DAY, LAST_DAY, session_numbers
-from ingest.domain.flaws import Flaw, Severity
+from ingest.domain.flaws import Flaw
 
 Mask = NDArray[np.bool_]
 
@@ -69,7 +70,7 @@ class Rows:
         shown = ", ".join(f"{value:g} on {day}" for day, value in zip(first.days, first.values, strict=True))
         more = f" and {count - SHOWN} more" if count > SHOWN else ""
         sample = tuple(_json_row(self.name, d, v) for d, v in zip(first.days, first.values, strict=True))
-        return [Flaw(check, severity, count, f"{self.name}: {shown}{more}: {done}", sample)]
+        return [Flaw(check, severity, count, f"{self.name}: {shown}{more}", sample, done=done)]
 
 
 def read_days(table: pa.Table, column: str) -> NDArray[np.datetime64]:
@@ -82,7 +83,9 @@ def read_days(table: pa.Table, column: str) -> NDArray[np.datetime64]:
     return days
 
 
-def read_rows(table: pa.Table, spec: SeriesSpec, days: NDArray[np.datetime64], as_of: date) -> Rows:
+def read_rows(
+    table: pa.Table, spec: SeriesSpec, days: NDArray[np.datetime64], as_of: date, keep: Mask | None = None
+) -> Rows:
     """Return the rows of a series that pass its filters and lie at or before ``as_of``.
 
     Parameters
@@ -94,9 +97,12 @@ def read_rows(table: pa.Table, spec: SeriesSpec, days: NDArray[np.datetime64], a
         From `read_days`.
     as_of : date
         Nothing after it is looked at.
+    keep : (n,) bool, optional
+        Rows that may be read at all.
     """
+    keep = np.ones(len(days), dtype=bool) if keep is None else keep
     ranks = np.zeros(len(days), dtype=np.int64)
-    passed = ~np.isnat(days) & (days <= np.datetime64(as_of))
+    passed = ~np.isnat(days) & (days <= np.datetime64(as_of)) & keep
     for column, accepted in spec.where.items():
         index = pc.index_in(pc.cast(table[column], pa.string()), value_set=pa.array(accepted))
         place = np.nan_to_num(index.to_numpy(zero_copy_only=False), nan=-1).astype(np.int64)

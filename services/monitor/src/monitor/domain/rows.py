@@ -12,7 +12,7 @@ from cbi_common.timeseries.dataset import Floats, Ints
 
 @dataclass(frozen=True)
 class Rows:
-    """One row per matured forecast, ascending by cutoff; prices in ¢/lb.
+    """One row per matured forecast, ascending by cutoff; prices in one unit.
 
     Attributes
     ----------

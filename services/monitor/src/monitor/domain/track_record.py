@@ -16,7 +16,7 @@ _SAME_PRICE = 1e-9
 
 
 class IssuedForecast(Contract):
-    """One horizon of an issue; prices in ¢/lb."""
+    """One horizon of an issue; prices in the market's unit."""
 
     target_session: int
     current: float

@@ -60,7 +60,7 @@ def yearly_r2(years: Ints, actual: Floats, forecast: Floats, no_change: Floats) 
     years : (n,) int64
         Calendar year of each target.
     actual, forecast, no_change : (n,) float64
-        Prices in ¢/lb.
+        Prices in one unit.
 
     Returns
     -------

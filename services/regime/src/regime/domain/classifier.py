@@ -21,19 +21,20 @@ _VOLATILITIES = (10, 30, 63)
 FEATURES: tuple[str, ...] = (
     *(f"return_{n}" for n in _RETURNS),
     *(f"volatility_{n}" for n in _VOLATILITIES),
-    "vix",
-    "vix_change_5",
-    "vix_mean_21",
+    "fear",
+    "fear_change_5",
+    "fear_mean_21",
 )
 
 
-def features(sessions: Ints, price: Floats, vix: Floats) -> Floats:
+def features(sessions: Ints, price: Floats, fear: Floats) -> Floats:
     """Return the classifier's features, each row from its own close and earlier.
 
     Parameters
     ----------
     sessions : (n,) int64, ascending
-    price, vix : (n,) float64
+    price, fear : (n,) float64
+        The index of fear is NaN where it was not known.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def features(sessions: Ints, price: Floats, vix: Floats) -> Floats:
     """
     columns = [trailing_return(sessions, price, n) for n in _RETURNS]
     columns += [trailing_volatility(sessions, price, n, n * 5 // 6) for n in _VOLATILITIES]
-    columns += [vix, trailing_return(sessions, vix, 5), _trailing_mean(vix, 21)]
+    columns += [fear, trailing_return(sessions, fear, 5), _trailing_mean(fear, 21)]
     return np.column_stack(columns)
 
 

@@ -1,13 +1,12 @@
-"""Rule labels of the market's regime, from price and VIX known on the day."""
+"""Rule labels of the market's regime, from the price, and the index of fear where one is known on the day."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbi_common.core.regime import Regime
+from cbi_common.markets.spec import RegimeRules
 from cbi_common.timeseries.dataset import Floats, Ints
 
 CLASSES: tuple[Regime, ...] = tuple(Regime)
@@ -17,21 +16,6 @@ UNKNOWN = -1
 """Label of a session whose inputs are not all known."""
 
 _SESSIONS_PER_YEAR = 252
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Thresholds, fixed in advance; returns and volatilities are fractions, VIX is in index points."""
-
-    window: int = 30
-    """Sessions of the return and of the volatility."""
-    least_returns: int = 25
-    """Daily returns that a volatility needs at least: one missing session must not silence a month."""
-    crisis_vix: float = 30.0
-    crisis_volatility: float = 0.40
-    trend_return: float = 0.10
-    bull_volatility: float = 0.25
-    bear_volatility: float = 0.30
 
 
 def trailing_return(sessions: Ints, price: Floats, length: int) -> Floats:
@@ -88,31 +72,32 @@ def trailing_volatility(sessions: Ints, price: Floats, length: int, least: int) 
     return result
 
 
-def rule_labels(sessions: Ints, price: Floats, vix: Floats, rules: Rules | None = None) -> NDArray[np.int64]:
-    """Label every session by the fixed rules, each from what was known at its close.
+def rule_labels(sessions: Ints, price: Floats, fear: Floats, rules: RegimeRules) -> NDArray[np.int64]:
+    """Label every session by the market's rules, each from what was known at its close.
 
-    Crisis: VIX > 30 or volatility > 40 %. Bull: return > +10 % and volatility < 25 %. Bear: return < -10 %, or
-    volatility > 30 % with a negative return. Normal: everything else. Earlier rules win.
+    With the thresholds of soybean oil: crisis when the VIX is > 30 or volatility > 40 %; bull when the return is above
+    +10 % and volatility < 25 %; bear when the return is below -10 %, or volatility > 30 % with a negative return; else
+    normal. Earlier rules win. Where the index of fear is not known, volatility alone decides on a crisis: a value that
+    nobody knew would be made up, and a label withheld would leave a market without such an index with none.
 
     Parameters
     ----------
     sessions : (n,) int64, ascending
-    price, vix : (n,) float64
-        VIX is NaN where it was not known.
-    rules : Rules, optional
+    price, fear : (n,) float64
+        The index of fear is NaN where it was not known.
+    rules : RegimeRules
 
     Returns
     -------
     (n,) int64
-        Index into `CLASSES`, `UNKNOWN` where the return, the volatility or VIX is not known.
+        Index into `CLASSES`, `UNKNOWN` where the return or the volatility is not known.
     """
-    rules = rules or Rules()
     change = trailing_return(sessions, price, rules.window)
     volatility = trailing_volatility(sessions, price, rules.window, rules.least_returns)
-    known = ~(np.isnan(change) | np.isnan(volatility) | np.isnan(vix))
+    known = ~(np.isnan(change) | np.isnan(volatility))
     conditions = [
         ~known,
-        (vix > rules.crisis_vix) | (volatility > rules.crisis_volatility),
+        (fear > rules.crisis_fear) | (volatility > rules.crisis_volatility),
         (change > rules.trend_return) & (volatility < rules.bull_volatility),
         (change < -rules.trend_return) | ((volatility > rules.bear_volatility) & (change < 0)),
     ]

@@ -52,7 +52,7 @@ class Request:
         UsageError
             When there is no such market or warehouse; found here, before anything is started.
         """
-        load_market(self.settings.market)
+        load_market(self.settings.market, self.settings.markets)
         open_warehouse(self.settings.warehouse)
         data = DataRequested.model_validate(
             {"market": self.settings.market, "as_of": self.as_of, "profile": self.profile, "reason": "cbi run"}

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 lake_option = click.option("--lake", metavar="DIR", help="Folder or URL of the lake [default: var/lake].")
 horizon_choice = click.Choice([str(horizon) for horizon in Horizon])
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: fractions, prices in ¢/lb.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: fractions, prices in the market's unit."
+)
 
-_HEADER = frozenset({"run_id", "request_id", "as_of", "market", "warehouse", "simulated", "profile"})
+_HEADER = frozenset({"run_id", "request_id", "as_of", "market", "warehouse", "simulated", "unit", "profile"})
 
 
 def examples(*lines: str) -> str:

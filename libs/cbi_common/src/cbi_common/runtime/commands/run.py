@@ -16,13 +16,14 @@ _PROFILES = ("smoke", "quick", "standard", "full")
         "cbi run                                            simulated market, about two minutes",
         "cbi run --warehouse 'simulated?seed=3'             another simulated market",
         "cbi run --warehouse tables --json out.json         real tables: tables/DATASET.TABLE.parquet",
+        "cbi run --market wti --warehouse arch              crude oil, on real series that are already here",
         "cbi run --warehouse tables --as-of 2025-05-16      as if it were that day",
     )
 )
 @click.option(
-    "--warehouse", metavar="simulated|DIR|bigquery://PROJECT", help="Where the tables are [default: simulated]."
+    "--warehouse", metavar="simulated|arch|DIR|bigquery://PROJECT", help="Where the tables are [default: simulated]."
 )
-@click.option("--market", metavar="NAME", help="Market to forecast [default: zl].")
+@click.option("--market", metavar="ID|FILE", help="Market to forecast, or a market file of your own [default: zl].")
 @click.option("--profile", type=click.Choice(_PROFILES), default="quick", show_default=True, help="How much to train.")
 @click.option(
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day to know of [default: the data's last]."

@@ -14,7 +14,7 @@ from cbi_common.runtime.commands.options import examples, lake_option
     )
 )
 @click.option(
-    "--warehouse", metavar="simulated|DIR|bigquery://PROJECT", help="Where the tables are [default: simulated]."
+    "--warehouse", metavar="simulated|arch|DIR|bigquery://PROJECT", help="Where the tables are [default: simulated]."
 )
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the page [default: 8050]; 0 takes a free one.")
 @lake_option

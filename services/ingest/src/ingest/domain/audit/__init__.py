@@ -1,0 +1,1 @@
+"""The audit: what a whole table says of itself, and beside the series that the market knows."""
