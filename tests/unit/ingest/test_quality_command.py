@@ -22,8 +22,20 @@ def test_one_table_is_shown_in_full_and_the_simulated_market_is_marked() -> None
     name = "forecasting_data_warehouse.cftc_cot"
     result = CliRunner().invoke(quality, [name, "--warehouse", "simulated?sessions=400"], catch_exceptions=False)
     assert result.output.startswith("SIMULATED")
-    assert f"{name}: " in result.output
+    assert name in result.output
+    assert "reference_date" in result.output
+    assert "· date " in result.output
     assert "vix_daily" not in result.output
+
+
+def test_findings_of_one_check_and_tables_of_one_verdict() -> None:
+    spoilt = "simulated?sessions=400&flaws=unit_break:3"
+    arguments = ["--warehouse", spoilt, "--check", "unit_break"]
+    result = CliRunner().invoke(quality, [*arguments, "--verdict", "repaired"], catch_exceptions=False)
+    assert "  repaired unit_break " in result.output
+    assert "reference_date" not in result.output
+    none = CliRunner().invoke(quality, [*arguments, "--verdict", "ok", "--json"], catch_exceptions=False)
+    assert json.loads(none.output)["tables"] == {}
 
 
 def test_the_same_as_json(folder: Path) -> None:

@@ -140,11 +140,12 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
     market_file = put_market(lake, market)
     # Datasets and files of the market file decide nothing about panel and features.
     canonical = market.model_dump(mode="json", exclude={"datasets", "column_rules", "exports"})
-    content = [VERSION, digest(canonical), fingerprints(market, warehouse)]
-    wide = _wide_fingerprints(request, market, warehouse)
+    content = [VERSION, digest(canonical), fingerprints(warehouse, market.tables)]
+    _refuse_unknown(request.datasets, market)
     asked = request.model_dump(mode="json", exclude={"lake", "warehouse", "markets"})
-    source = [warehouse.label, warehouse.simulated, sorted(warehouse.tables())]
-    key = f"export/{digest(content, wide, source, market.sha256, load_catalogue().sha256, asked)}"
+    # The gate judges every table: a change of one that nobody reads makes another export, of the same datasets.
+    source = [warehouse.label, warehouse.simulated, fingerprints(warehouse, warehouse.tables())]
+    key = f"export/{digest(content, source, market.sha256, load_catalogue().sha256, asked)}"
     done = _intact(lake, key)
     if done is not None:
         return {"exported": done}
@@ -226,19 +227,16 @@ def _intact(lake: Lake, key: str) -> dict[str, Any] | None:
     raw: dict[str, Any] = json.loads(stored)
     exported = DataExported.model_validate(raw)
     refs = references(exported.datasets)
-    if exported.manifest is not None:
-        refs.append(exported.manifest)
+    refs += [ref for ref in (exported.manifest, exported.quality_report) if ref is not None]
     return raw if all(lake.get_if_intact(ref.key) is not None for ref in refs) else None
 
 
-def _wide_fingerprints(request: ExportRequest, market: Market, warehouse: Warehouse) -> dict[str, str]:
-    names, have = {spec.name: spec.table for spec in market.datasets}, set(warehouse.tables())
-    for name in request.datasets:
+def _refuse_unknown(datasets: tuple[str, ...], market: Market) -> None:
+    names = [spec.name for spec in market.datasets]
+    for name in datasets:
         if name not in names:
             known = ", ".join(names) or "none"
             raise UsageError(f"no dataset {name!r}", where=f"market {market.id}", hint=f"known are: {known}")
-    wanted = request.datasets or tuple(names)
-    return {name: warehouse.fingerprint(names[name]) for name in wanted if names[name] in have}
 
 
 def _put_manifest(lake: Lake, manifest: RunManifest) -> LakeRef:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cbi_common.core.errors import DataError
 from cbi_common.markets.spec import Market, SeriesSpec
 from cbi_common.storage.warehouse import Warehouse
@@ -21,10 +23,10 @@ def read_sources(market: Market, warehouse: Warehouse) -> dict[str, Source]:
     }
 
 
-def fingerprints(market: Market, warehouse: Warehouse) -> dict[str, str | None]:
-    """Return the digest of every table of the market, None for one that the warehouse does not have."""
+def fingerprints(warehouse: Warehouse, tables: Iterable[str]) -> dict[str, str | None]:
+    """Return the digest of each table, None for one that the warehouse does not have."""
     have = set(warehouse.tables())
-    return {name: warehouse.fingerprint(name) if name in have else None for name in market.tables}
+    return {name: warehouse.fingerprint(name) if name in have else None for name in tables}
 
 
 def _read(warehouse: Warehouse, name: str, specs: tuple[SeriesSpec, ...]) -> Source:
