@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(scope="session")
+def real_warehouse() -> Path:
+    """The owner's tables."""
+    return Path(os.environ.get("REAL_WAREHOUSE", "../shared/data/warehouse")).resolve()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave tests on real tables out where there are none; in CI their absence is a failure, never a skip."""
     folder = Path(os.environ.get("REAL_WAREHOUSE", "../shared/data/warehouse"))

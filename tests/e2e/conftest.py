@@ -16,12 +16,6 @@ Cbi = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def real_warehouse() -> Path:
-    """The owner's tables (tests/conftest.py says what happens without them)."""
-    return Path(os.environ.get("REAL_WAREHOUSE", "../shared/data/warehouse")).resolve()
-
-
-@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder warehouse with 1,500 sessions of the simulated market."""
     path = tmp_path_factory.mktemp("warehouse")
