@@ -11,60 +11,22 @@ from cbi_common.core.errors import UsageError
 from cbi_common.markets import Market
 from cbi_common.markets.spec import FeatureSpec
 from ingest.domain.features import compute_features, lost_features
-from ingest.domain.gate import examine
-from ingest.domain.kinds import CALENDAR_KINDS, KINDS
-from ingest.domain.panel import Panel, build_panel
-from ingest.domain.tables import Source
+from ingest.domain.panel import Panel
 
 
-@pytest.fixture(scope="module")
-def panel(market: Market, clean: dict[str, Source]) -> Panel:
-    return build_panel(market, examine(market, clean, None).series)
-
-
-def cut(panel: Panel, rows: int) -> Panel:
-    return Panel(
-        panel.sessions[:rows].copy(),
-        panel.dates[:rows].copy(),
-        panel.price[:rows].copy(),
-        {name: values[:rows].copy() for name, values in panel.series.items()},
-    )
-
-
-def test_every_kind_is_used_and_every_kind_used_exists(market: Market) -> None:
-    used = {feature.kind for feature in market.features}
-    assert used == KINDS.keys() | CALENDAR_KINDS.keys()
+@pytest.fixture
+def panel(long_panel: Panel) -> Panel:
+    return long_panel
 
 
 def test_every_feature_is_known_finite_and_moves(market: Market, panel: Panel) -> None:
     features = compute_features(market, panel)
-    assert list(features) == [feature.name for feature in market.features]
+    assert list(features) == [f.name for f in market.features if market.news_series.isdisjoint(f.inputs)]
     for name, values in features.items():
         known = values[~np.isnan(values)]
         assert len(known) > 600, name
         assert np.isfinite(known).all(), name
         assert np.ptp(known) > 0, name
-
-
-# All remainders of eight: vectorised loops treat the last rows of an array differently.
-@pytest.mark.parametrize("rows", [*range(640, 648), 252, 253, 899])
-def test_features_of_data_cut_at_t_are_bit_identical_to_those_of_all_data(
-    market: Market, panel: Panel, rows: int
-) -> None:
-    whole, early = compute_features(market, panel), compute_features(market, cut(panel, rows))
-    for name, values in early.items():
-        assert values.tobytes() == whole[name][:rows].tobytes(), name
-
-
-def test_a_feature_that_looks_ahead_would_be_found(
-    market: Market, panel: Panel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import ingest.domain.features as module
-
-    centred = {**KINDS, "ma_ratio": lambda x, window: np.log(x / np.convolve(x, np.ones(window) / window, mode="same"))}
-    monkeypatch.setattr(module, "KINDS", centred)
-    whole, early = compute_features(market, panel), compute_features(market, cut(panel, 640))
-    assert any(values.tobytes() != whole[name][:640].tobytes() for name, values in early.items())
 
 
 def test_a_lost_series_takes_its_features_along(market: Market, panel: Panel) -> None:
@@ -80,6 +42,7 @@ def test_a_lost_series_takes_its_features_along(market: Market, panel: Panel) ->
         ({"kind": "magic"}, "no kind 'magic'"),
         ({"params": {"days": 3}}, "days"),
         ({"inputs": ("zl", "zs")}, "log_return"),
+        ({"kind": "time_of_year", "inputs": (), "params": {"first": (5,), "last": (9, 15)}}, "time_of_year"),
     ],
 )
 def test_a_feature_that_cannot_be_made_is_a_usage_error(

@@ -64,7 +64,9 @@ def test_nothing_is_found_in_clean_tables(market: Market, clean: dict[str, Sourc
     assert verdict.lost == {}
     assert {name: quality.verdict for name, quality in verdict.quality.items()} == dict.fromkeys(clean, "ok")
     notes = {(f.check, f.severity, *f.columns) for quality in verdict.quality.values() for f in quality.findings}
-    assert notes == {("reference_date", "info", "open_interest", "commercial_net")}
+    lagged = [[s.value for s in specs if s.release_lag_sessions] for specs in market.tables.values()]
+    assert ["open_interest", "commercial_net", "commercial_long", "commercial_short"] in lagged
+    assert notes == {("reference_date", "info", *columns) for columns in lagged if columns}
     assert verdict.as_of == date(2025, 5, 16)
     assert set(verdict.series) == set(market.by_name)
 

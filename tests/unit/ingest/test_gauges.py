@@ -34,6 +34,9 @@ def labels(**named: str) -> frozenset[tuple[str, str]]:
 
 @pytest.fixture(autouse=True)
 def _clean() -> Iterator[None]:
+    """The registry belongs to the process: what other tests and this one showed is taken away."""
+    for market in ("zl", "tea"):
+        gauges.show(market, None, {})
     yield
     for market in ("zl", "tea"):
         gauges.show(market, None, {})

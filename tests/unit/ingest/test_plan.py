@@ -16,7 +16,7 @@ FIRST, LAST = 50, 6387
 
 
 def plan(as_of: int = LAST, profile: str = "quick", **more: object) -> Plan:
-    arguments = {"spans": {"full": Span(FIRST, as_of)}, "as_of_session": as_of, **more}
+    arguments = {"spans": {"full": Span(FIRST, as_of)}, "eras": {}, "as_of_session": as_of, **more}
     return plan_run(load_catalogue(), profile, **arguments)  # type: ignore[arg-type]
 
 
@@ -30,6 +30,7 @@ def short_plan(span: Span, refit_every: int = 1, horizons: tuple[Horizon, ...] =
         catalogue.model_copy(update={"models": (*catalogue.models, extra)}),
         "quick",
         spans={"full": Span(FIRST, LAST), "rich": span},
+        eras={},
         as_of_session=LAST,
     )
 
@@ -95,7 +96,11 @@ def test_a_model_whose_dataset_was_not_exported_is_not_expected() -> None:
     catalogue = load_catalogue()
     lost = tuple(m.model_copy(update={"dataset": "gone"}) if m.id == "lgbm" else m for m in catalogue.models)
     found = plan_run(
-        catalogue.model_copy(update={"models": lost}), "quick", spans={"full": Span(FIRST, LAST)}, as_of_session=LAST
+        catalogue.model_copy(update={"models": lost}),
+        "quick",
+        spans={"full": Span(FIRST, LAST)},
+        eras={},
+        as_of_session=LAST,
     )
     assert {m.model_id for m in found.members} == {m.model_id for m in plan().members} - {"lgbm"}
 

@@ -70,7 +70,8 @@ def test_a_wide_table_repeats_the_series_it_was_made_from_as_they_were_known(mad
     positions = made["forecasting_data_warehouse.cftc_cot"]
     first = positions["report_date"][3].as_py()
     row = wide["date"].to_pylist().index(first)
-    assert wide["cftc_commercial_net"][row + 4].as_py() == positions["commercial_net"][3].as_py()
+    lag = load_market("zl").by_name["commercial_net"].release_lag_sessions
+    assert wide["cftc_commercial_net"][row + lag].as_py() == positions["commercial_net"][3].as_py()
     assert wide["cftc_commercial_net"][row + 3].as_py() == positions["commercial_net"][2].as_py()
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 
+from cbi_common.timeseries.regimes import CLASSES, UNKNOWN
 from regime.adapters import lightgbm_multiclass
 from regime.domain.classifier import FEATURES, LEAST_LABELS, REFIT_EVERY, features, folds
-from regime.domain.labels import CLASSES, UNKNOWN
 
 
 def market(n=900, seed=3):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from regime.domain.labels import UNKNOWN
+from cbi_common.timeseries.regimes import UNKNOWN
 from regime.domain.scores import accuracy, ahead_accuracy, balanced_accuracy
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from cbi_common.events.training import Metrics
 from cbi_common.timeseries.losses import mape, r2
-from cbi_common.timeseries.scoring import Score, score
+from cbi_common.timeseries.scoring import Score, score, volatility_score
 
 
 def rows(n: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -31,7 +31,8 @@ def test_fields_are_those_of_the_event() -> None:
 
 def test_a_score_is_an_event_payload_of_plain_numbers() -> None:
     found = asdict(run(rows(252), naive_mae=2.0))
-    assert {type(v) for v in found.values()} == {int, float}
+    assert {type(v) for v in found.values()} == {int, float, type(None)}
+    assert {name for name, value in found.items() if value is None} == {"qlike", "volatility_mae"}
     Metrics.model_validate(found, strict=True)
 
 
@@ -93,3 +94,32 @@ def test_no_number_is_ever_nan() -> None:
     assert found.r2 is None
     assert found.skill is None
     assert all(value is None or np.isfinite(value) for value in asdict(found).values())
+
+
+def test_a_volatility_is_scored_by_qlike_beside_its_yardstick() -> None:
+    rng = np.random.default_rng(4)
+    sessions = np.arange(300) * 5
+    truth = 0.05 * np.exp(0.3 * rng.normal(size=300))
+    realised = truth * np.exp(0.1 * rng.normal(size=300))
+    realised[:4], truth[4] = (np.nan, 0.0, 0.05, 0.05), np.nan
+    flat = np.full(300, 0.05)
+    near = volatility_score(sessions, sessions + 21, truth, realised, flat, horizon_sessions=21, step=5)
+    same = volatility_score(sessions, sessions + 21, flat, realised, flat, horizon_sessions=21, step=5)
+    ratio = (realised[5:] / truth[5:]) ** 2
+    by_hand = np.concatenate([(realised[2:4] / truth[2:4]) ** 2, ratio])
+    assert near.n == 297
+    assert near.qlike == pytest.approx(np.mean(by_hand - np.log(by_hand) - 1))
+    daily = 100 * np.abs(np.concatenate([truth[2:4] - realised[2:4], truth[5:] - realised[5:]])) / np.sqrt(21)
+    assert near.volatility_mae == pytest.approx(daily.mean())
+    assert near.skill is not None
+    assert near.skill > 0.5
+    assert near.dm_p is not None
+    assert near.dm_p < 0.01
+    assert same.skill == 0.0
+    assert near.mape is None
+    assert (
+        volatility_score(
+            sessions[:2], sessions[:2], truth[:2], realised[:2], flat[:2], horizon_sessions=21, step=5
+        ).qlike
+        is None
+    )

@@ -62,11 +62,15 @@ def test_a_missing_index_column_is_named(lake):
 
 
 def test_labels_are_what_had_matured():
-    targets, known = labelled(DATA.until(100), Horizon.M1, least=10)
+    train = DATA.until(100)
+    alike = np.ones(len(train.sessions))
+    targets, known = labelled(train, Horizon.M1, alike, least=10)
     assert np.array_equal(np.isfinite(targets), known)
-    assert not known[DATA.until(100).sessions > 79].any()
+    assert not known[train.sessions > 79].any()
+    _, counted = labelled(train, Horizon.M1, np.where(train.sessions < 50, 2.0, 0.0), least=10)
+    assert np.array_equal(counted, known & (train.sessions < 50))
     with pytest.raises(DataError, match="only 0 rows have an outcome at 12m"):
-        labelled(DATA.until(100), Horizon.M12, least=1)
+        labelled(train, Horizon.M12, alike, least=1)
 
 
 def predictions():

@@ -20,7 +20,7 @@ CUTOFFS = [*range(270, 600, 5), 599]
 
 
 def recipe(learner, **changes):
-    base = Recipe(learner, HORIZONS, {"depth": 3}, 7, lambda dates: np.ones(len(dates)), {"harness": 1})
+    base = Recipe(learner, HORIZONS, {"depth": 3}, 7, lambda train: np.ones(len(train.sessions)), {"harness": 1})
     return replace(base, **changes)
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_entry_is_made_again(cache, tmp_path, kind):
         {"seed": 8},
         {"environment": {"harness": 2}},
         {"horizons": (Horizon.W1,)},
-        {"weigh": lambda dates: np.linspace(0.5, 1.5, len(dates))},
+        {"weigh": lambda train: np.linspace(0.5, 1.5, len(train.sessions))},
         {"learner": HashLearner(name="other")},
     ],
 )
@@ -145,6 +145,19 @@ def test_which_cutoffs_are_asked_for_together_does_not_matter(cache, tmp_path):
     together = walk(cache)
     alone = [walk(FoldCache(Lake(str(tmp_path / str(c)))), cutoffs=[c]).y_hat[0] for c in CUTOFFS[::11]]
     assert np.vstack(alone).tobytes() == together.y_hat[::11].tobytes()
+
+
+def test_what_ended_before_the_refits_is_fitted_once_and_forecasts_every_cutoff(cache):
+    learner = HashLearner()
+    found = walk(cache, learner=learner, last_session=REFITS[1].session - 3)
+    assert learner.fits == [REFITS[0].session, REFITS[1].session - 3]
+    assert found.refits == len(REFITS)
+    assert found.cached_folds == len(REFITS) - 2
+    assert len(learner.forecasts) == len(CUTOFFS)
+    later = replace(DATA, features=np.where((DATA.sessions > REFITS[1].session)[:, None], 9.0, DATA.features))
+    again = HashLearner()
+    walk(cache, later, again, last_session=REFITS[1].session - 3)
+    assert again.fits == []
 
 
 EARLY = dict.fromkeys(DATA.names, 0)

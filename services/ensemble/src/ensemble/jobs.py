@@ -25,6 +25,9 @@ from cbi_common.training.predictions import Predictions
 from ensemble.domain.report import Window, forecast, volatility_scores
 from ensemble.domain.serve import MemberForecasts, Served, serve
 
+VOLATILITY = "volatility"
+"""Family of the models that forecast how much the price will move, and not where to."""
+
 
 def combine(arg: dict[str, Any]) -> dict[str, Any]:
     """Combine the members of a run, horizon by horizon.
@@ -48,12 +51,13 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
     lake, reference = Lake(arg["lake"]), LakeRef.model_validate(arg["manifest"])
     manifest = RunManifest.model_validate(lake.get_json(reference))
     regime = RegimeDetected.model_validate(arg["regime"])
-    trained = [ModelTrained.model_validate(t) for t in arg["trained"]]
+    everything = [ModelTrained.model_validate(t) for t in arg["trained"]]
+    trained = [t for t in everything if t.family != VOLATILITY]
     panel = _panel(lake, manifest)
     served = _served(lake, manifest, panel, trained)
     found: dict[Horizon, HorizonForecast] = {}
     missing: dict[Horizon, str] = {}
-    volatility: list[VolatilityScore] = []
+    volatility = [s for t in sorted(everything, key=lambda t: t.model_id) if (s := _volatility_score(t)) is not None]
     for horizon, rows in served.items():
         window, target_date = _window(manifest, horizon), session_date(int(rows.target_sessions[-1]))
         result = forecast(rows, panel, horizon, window, regime=regime.state, target_date=target_date)
@@ -78,6 +82,12 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
     ).model_dump(mode="json")
     lake.put_json(arg["key"], data)
     return data
+
+
+def _volatility_score(t: ModelTrained) -> VolatilityScore | None:
+    if t.metrics.qlike is None or t.metrics.volatility_mae is None:
+        return None
+    return VolatilityScore(model_id=t.model_id, horizon=t.horizon, qlike=t.metrics.qlike, mae=t.metrics.volatility_mae)
 
 
 def _panel(lake: Lake, manifest: RunManifest) -> Dataset:

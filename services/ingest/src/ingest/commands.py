@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import click
 
+from cbi_common.runtime.commands.options import examples
 
-@click.command()
+
+@click.command(
+    epilog=examples(
+        "cbi quality --warehouse tables                       every table: its verdict, and how often each check fired",
+        "cbi quality --warehouse tables --check mislabelled   where a name is not what it says",
+        "cbi quality --warehouse tables prices.palm           one table: every finding, its first rows, what was done",
+    )
+)
 @click.argument("table", required=False)
 @click.option("--warehouse", help="simulated, arch, a folder, or bigquery://PROJECT")
 @click.option("--market", help="Market whose tables are checked: an id, or a file of your own.")
@@ -25,12 +33,6 @@ def quality(
     """Judge the tables of a warehouse, or one TABLE with everything that was found.
 
     Exits with 3 when the data cannot carry a forecast.
-
-    \b
-    Examples:
-      cbi quality --warehouse tables                       every table: its verdict, and how often each check fired
-      cbi quality --warehouse tables --check mislabelled   where a name is not what it says
-      cbi quality --warehouse tables prices.palm           one table: every finding, its first rows, what was done
     """
     import json
 
@@ -44,6 +46,7 @@ def quality(
         "warehouse": settings.warehouse,
         "market": settings.market,
         "markets": settings.markets,
+        "finbert": settings.finbert,
         "as_of": _day(as_of),
     }
     found = jobs.quality(argument)
@@ -57,6 +60,8 @@ def quality(
     else:
         shown = 0 if table is None else ROWS_SHOWN
         write_report(found, tables, detailed=table is not None or check is not None, rows=shown)
+        for name, reason in found["absent"].items():
+            click.echo(f"without {name}: {reason}")
     if found["refused"] is not None:
         raise DataError(found["refused"], hint="nothing trains on this data")
 

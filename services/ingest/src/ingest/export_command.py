@@ -80,6 +80,7 @@ def _made(settings: Settings, as_of: datetime | None) -> Files:
             "warehouse": settings.warehouse,
             "market": settings.market,
             "markets": settings.markets,
+            "finbert": settings.finbert,
             "as_of": None if as_of is None else as_of.date().isoformat(),
         }
     )

@@ -64,6 +64,7 @@ class Handlers:
         argument = {
             **request,
             "markets": self._settings.markets,
+            "finbert": self._settings.finbert,
             "lake": self._lake.url,
             "warehouse": self._settings.warehouse,
             "inherited_refits": self._inherited(latest),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -18,13 +19,17 @@ from cbi_common.markets.spec import Market, load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import put_market
 from cbi_common.storage.warehouse import Warehouse, open_warehouse
+from cbi_common.timeseries.calendar import FIRST_DAY, LAST_DAY, session_number
+from cbi_common.timeseries.eras import Era
+from ingest.adapters.finbert import FinBert
 from ingest.adapters.sources import fingerprints
 from ingest.datasets import Datasets, put_datasets, references
 from ingest.domain.flaws import Flaw
 from ingest.domain.gate import Refusal, Verdict
-from ingest.domain.manifest import Plan, plan_run
+from ingest.domain.manifest import Plan, Span, plan_run
 from ingest.domain.panel import Panel, build_panel
 from ingest.judgement import Judgement, judge
+from ingest.news import NO_WEIGHTS, gather, identity, survey, weigh
 
 VERSION = 1
 """Raised when equal inputs give another export than before."""
@@ -40,6 +45,8 @@ class ExportRequest(BaseModel):
     market: str
     markets: str | None = None
     """Folder of the user's own market files."""
+    finbert: str | None = None
+    """Folder or name of the model that scores the news."""
     as_of: date | None = None
     profile: Profile = "quick"
     retrain_cause: str | None = None
@@ -116,12 +123,14 @@ def quality(arg: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     arg : dict
-        ``warehouse``, ``market``, ``as_of`` (ISO date or None), ``markets`` (folder of own market files, optional).
+        ``warehouse``, ``market``, ``as_of`` (ISO date or None), ``markets`` (folder of own market files, optional),
+        ``finbert`` (optional).
 
     Returns
     -------
     dict
-        ``as_of``, ``warehouse``, ``simulated``, ``refused`` (one line or None), ``tables`` (name to its verdict).
+        ``as_of``, ``warehouse``, ``simulated``, ``refused`` (one line or None), ``absent`` (what cannot be made at all
+        to the reason), ``tables`` (name to its verdict).
     """
     market, warehouse = load_market(arg["market"], arg.get("markets")), open_warehouse(arg["warehouse"])
     requested = None if arg["as_of"] is None else date.fromisoformat(arg["as_of"])
@@ -132,17 +141,63 @@ def quality(arg: dict[str, Any]) -> dict[str, Any]:
         "warehouse": warehouse.label,
         "simulated": warehouse.simulated,
         "refused": None if verdict.refusal is None else f"{verdict.refusal.table}: {verdict.refusal.flaw.detail}",
+        "absent": {"news": NO_WEIGHTS} if market.news and _model(market, arg.get("finbert")) is None else {},
         **judgement.report(),
     }
+
+
+def news(arg: dict[str, Any]) -> dict[str, Any]:
+    """Read, clean and score the articles of a market.
+
+    Parameters
+    ----------
+    arg : dict
+        ``lake``, ``warehouse``, ``market``, ``as_of`` (ISO date, or None for all articles there are), ``markets`` and
+        ``finbert`` (None where there is none).
+
+    Returns
+    -------
+    dict
+        ``market``, ``warehouse``, ``simulated``, ``as_of``; ``model`` (name and fingerprint, or None), ``absent`` (why
+        there is no sentiment, or None); ``tables`` (name to what was read, removed and changed, or ``trouble``),
+        ``articles``, ``sessions``, ``first`` and ``last`` session, ``topics``, ``latest`` sentiment, ``provenance``
+        (where the articles behind it lie).
+
+    Raises
+    ------
+    UsageError
+        When the market has no news, or the model cannot be used.
+    """
+    market, warehouse = load_market(arg["market"], arg.get("markets")), open_warehouse(arg["warehouse"])
+    if market.sentiment is None:
+        raise UsageError("no news", where=f"market {market.id}", hint="declare them under [[news]] in its file")
+    last = LAST_DAY if arg["as_of"] is None else date.fromisoformat(arg["as_of"])
+    found = survey(market, warehouse, session_number(last))
+    weighed = weigh(Lake(arg["lake"]), market.sentiment, found, _model(market, arg["finbert"]))
+    return {
+        "market": market.id,
+        "warehouse": warehouse.label,
+        "simulated": warehouse.simulated,
+        "as_of": arg["as_of"],
+        "absent": weighed.absent,
+        "latest": None,
+        "provenance": None if weighed.articles is None else weighed.articles.model_dump(mode="json"),
+        **weighed.report,
+    }
+
+
+def _model(market: Market, setting: str | None) -> FinBert | None:
+    return None if setting is None or market.sentiment is None else FinBert.find(setting)
 
 
 def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: Lake) -> dict[str, Any]:
     market_file = put_market(lake, market)
     # Datasets and files of the market file decide nothing about panel and features.
     canonical = market.model_dump(mode="json", exclude={"datasets", "column_rules", "exports"})
-    content = [VERSION, digest(canonical), fingerprints(warehouse, market.tables)]
+    model = _model(market, request.finbert)
+    content = [VERSION, digest(canonical), fingerprints(warehouse, market.tables), *identity(market, warehouse, model)]
     _refuse_unknown(request.datasets, market)
-    asked = request.model_dump(mode="json", exclude={"lake", "warehouse", "markets"})
+    asked = request.model_dump(mode="json", exclude={"lake", "warehouse", "markets", "finbert"})
     # The gate judges every table: a change of one that nobody reads makes another export, of the same datasets.
     source = [warehouse.label, warehouse.simulated, fingerprints(warehouse, warehouse.tables())]
     key = f"export/{digest(content, source, market.sha256, load_catalogue().sha256, asked)}"
@@ -151,16 +206,19 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
         return {"exported": done}
     judgement = judge(market, warehouse, request.as_of)
     verdict = judgement.verdict
-    report = _put_report(lake, judgement)
     if verdict.refusal is not None:
-        return _rejected(request, warehouse, verdict.refusal, verdict, report)
+        return _rejected(request, warehouse, verdict.refusal, verdict, _put_report(lake, judgement))
     panel = build_panel(market, verdict.series)
+    news = gather(lake, market, warehouse, int(panel.sessions[-1]), model)
+    report = _put_report(lake, judgement, news.report)
+    panel, verdict = news.joined(panel, market.sentiment), replace(verdict, lost={**verdict.lost, **news.lost})
     at_as_of = digest(*content, str(panel.dates[-1]))
     made = put_datasets(lake, market, warehouse, verdict, panel, at_as_of, request.datasets)
     plan = plan_run(
         load_catalogue(),
         request.profile,
         spans=made.spans,
+        eras={era.name: _span(era) for era in market.eras},
         as_of_session=int(panel.sessions[-1]),
         retrain_cause=request.retrain_cause,
         inherited=request.inherited_refits,
@@ -179,9 +237,10 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
         title=market.name,
         unit=market.unit,
         datasets=made.events,
-        absent=made.absent,
+        absent=made.absent if news.absent is None else {**made.absent, "news": news.absent},
         quality=verdict.quality,
         quality_report=report,
+        news=news.articles,
     ).model_dump(mode="json")
     lake.put_json(key, exported)
     return {"exported": exported}
@@ -227,8 +286,12 @@ def _intact(lake: Lake, key: str) -> dict[str, Any] | None:
     raw: dict[str, Any] = json.loads(stored)
     exported = DataExported.model_validate(raw)
     refs = references(exported.datasets)
-    refs += [ref for ref in (exported.manifest, exported.quality_report) if ref is not None]
+    refs += [ref for ref in (exported.manifest, exported.quality_report, exported.news) if ref is not None]
     return raw if all(lake.get_if_intact(ref.key) is not None for ref in refs) else None
+
+
+def _span(era: Era) -> Span:
+    return Span(session_number(era.start or FIRST_DAY), session_number(era.end or LAST_DAY))
 
 
 def _refuse_unknown(datasets: tuple[str, ...], market: Market) -> None:
@@ -243,8 +306,8 @@ def _put_manifest(lake: Lake, manifest: RunManifest) -> LakeRef:
     return lake.put_json(f"manifest/{manifest.run_id}", manifest.model_dump(mode="json"))
 
 
-def _put_report(lake: Lake, judgement: Judgement) -> LakeRef:
-    report = judgement.report()
+def _put_report(lake: Lake, judgement: Judgement, news: dict[str, Any] | None = None) -> LakeRef:
+    report = judgement.report() | ({"news": news} if news else {})
     return lake.put_json(f"quality/{digest(report)}", report)
 
 

@@ -17,10 +17,10 @@ from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
 from cbi_common.storage.tables import put_table
 from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.regimes import CLASSES, UNKNOWN, rule_labels
 from cbi_common.training.datasets import load_dataset
 from regime.adapters import lightgbm_multiclass
 from regime.domain.classifier import features, folds
-from regime.domain.labels import CLASSES, UNKNOWN, rule_labels
 from regime.domain.scores import accuracy, ahead_accuracy, balanced_accuracy
 from regime.environment import ENVIRONMENT, VERSION
 

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 from cbi_common.training.environment import Environment
 
-ENVIRONMENT = Environment(device="cpu", libraries=("lightgbm", "numpy", "scipy", "statsforecast", "statsmodels"))
+XGBOOST = "xgboost-cpu" if sys.platform == "linux" else "xgboost"
+"""Distribution that holds xgboost; on Linux the one without 300 MB of libraries for other people's accelerators."""
+
+ENVIRONMENT = Environment(
+    device="cpu",
+    libraries=("arch", "lightgbm", "numpy", "prophet", "scipy", "statsforecast", "statsmodels", XGBOOST),
+)

@@ -6,13 +6,19 @@ from typing import Any
 
 from cbi_common.training import job
 from cbi_common.training.learner import Learner
+from trainer_cpu.adapters.arch_garch import fit_garch, fit_gjr
 from trainer_cpu.adapters.lightgbm_regression import LightGbm
+from trainer_cpu.adapters.prophet_curve import ProphetCurve
 from trainer_cpu.adapters.statsforecast_fits import fit_arma, fit_ets, fit_theta
+from trainer_cpu.adapters.xgboost_dart import XgboostDart
 from trainer_cpu.domain.arma import Arma
+from trainer_cpu.domain.har import HarLog
 from trainer_cpu.domain.naive import Drift, drift, no_change
 from trainer_cpu.domain.recursive import Recursive
+from trainer_cpu.domain.ridge import Ridge
 from trainer_cpu.domain.smoothing import Smoothing
 from trainer_cpu.domain.theta import Theta
+from trainer_cpu.domain.variance import Garch, ewma
 from trainer_cpu.environment import ENVIRONMENT
 
 LEARNERS: tuple[Learner[Any], ...] = (
@@ -21,7 +27,14 @@ LEARNERS: tuple[Learner[Any], ...] = (
     Recursive("ets", Smoothing, fit_ets),
     Recursive("theta", Theta, fit_theta),
     Recursive("auto_arima", Arma, fit_arma),
+    Recursive("ewma", Garch, ewma),
+    Recursive("garch", Garch, fit_garch),
+    Recursive("gjr_garch", Garch, fit_gjr),
+    HarLog(),
+    ProphetCurve(),
+    Ridge(),
     LightGbm(),
+    XgboostDart(),
 )
 
 

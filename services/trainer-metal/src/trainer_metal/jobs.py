@@ -13,6 +13,7 @@ from cbi_common.training import job
 from trainer_metal.adapters.accelerator import place
 from trainer_metal.adapters.keras_dense import Dense
 from trainer_metal.adapters.keras_sequence import SequenceNet
+from trainer_metal.adapters.keras_volatility import DenseVolatility
 from trainer_metal.environment import ENVIRONMENT
 
 LOCK = Path(tempfile.gettempdir()) / "cbi-metal.lock"
@@ -30,6 +31,7 @@ def train(arg: dict[str, Any]) -> dict[str, Any]:
     with FileLock(LOCK, mode=0o666):
         placement = place()
         environment = replace(ENVIRONMENT, accelerator=placement.accelerator, precision=placement.precision)
-        learners = (Dense(placement.tensorflow_device), SequenceNet(placement.tensorflow_device))
+        device = placement.tensorflow_device
+        learners = (Dense(device), SequenceNet(device), DenseVolatility(device))
         trained = job.train(arg, learners, environment)
     return {"models": [m.model_dump(mode="json") for m in trained], "warnings": list(placement.warnings)}

@@ -12,10 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from cbi_common.core.errors import UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
+from cbi_common.core.regime import Regime
 
 Family = Literal[
     "statistical", "trees", "simple_nets", "advanced_nets", "regime_specialists", "volatility", "ensembles"
 ]
+
+
+Quantity = Literal["return", "volatility"]
 
 
 class _Frozen(BaseModel):
@@ -32,6 +36,12 @@ class ModelSpec(_Frozen):
     device: Literal["cpu", "metal"]
     dataset: str = "full"
     weights: Literal["uniform", "capped", "plan"] = "uniform"
+    eras: tuple[str, ...] = ()
+    """Learn from the rows of these eras of the market file alone; none: from all."""
+    regime: Regime | None = None
+    """Learn from the rows alone on which the market was in this regime, as the rules said on the day."""
+    monotone: bool = False
+    """Hold the model to the signs that the market file expects of its drivers."""
     horizons: tuple[Horizon, ...] = tuple(Horizon)
     joint: bool = False
     """One fit serves all horizons: one job instead of one per horizon."""
@@ -44,8 +54,13 @@ class ModelSpec(_Frozen):
     @property
     def sha256(self) -> str:
         """Digest of what decides the fit: the reason, the name and the profiles do not."""
-        fields = self.model_dump(mode="json", include={"learner", "dataset", "weights", "params", "seed", "joint"})
+        fields = self.model_dump(mode="json", exclude={"id", "family", "device", "horizons", "refit_every", "why"})
         return digest(fields)
+
+    @property
+    def quantity(self) -> Quantity:
+        """What it forecasts: the log return over a horizon, or its standard deviation."""
+        return "volatility" if self.family == "volatility" else "return"
 
     def jobs(self) -> list[tuple[Horizon, ...]]:
         """Return the horizons of each job."""

@@ -93,10 +93,12 @@ class DataExported(EventData):
     """Unit of every price of the run, such as ¢/lb."""
     datasets: dict[str, Dataset] = {}
     absent: dict[str, str] = {}
-    """Dataset of the market file that could not be made to the reason."""
+    """What the market file names and could not be made (a dataset, ``news``) to the reason."""
     quality: dict[str, TableQuality] = {}
     quality_report: LakeRef | None = None
-    """The full report: every finding of every column, with its first rows."""
+    """The full report: every finding of every column, with its first rows; what became of the news."""
+    news: LakeRef | None = None
+    """The articles behind the sentiment of each session; None where there is none."""
 
     @property
     def complete(self) -> bool:

@@ -23,15 +23,19 @@ class Metrics(Contract):
     mae: float | None
     mase: float | None
     skill: float | None
-    """1 - MAE / MAE of no-change on the same rows."""
+    """1 - MAE / MAE of no-change on the same rows; of a volatility model 1 - QLIKE / QLIKE of EWMA 0.97."""
     dm_p: float | None
-    """One-sided Diebold-Mariano p-value against no-change (HLN); None below 10 effective windows."""
+    """One-sided Diebold-Mariano p-value against that yardstick (HLN); None below 10 effective windows."""
     directional_accuracy: float | None
     pinball_50: float | None
     no_change_mape: float | None
     no_change_mae: float | None
     r2_no_change: float | None = None
     """1 - squared errors / those of no-change on the same rows."""
+    qlike: float | None = None
+    """Of a volatility model: mean QLIKE of the variance over the horizon."""
+    volatility_mae: float | None = None
+    """Of a volatility model: mean absolute error of the daily volatility, in percentage points."""
 
 
 class Job(Contract):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tomllib
 from collections.abc import Iterable
 from functools import cache, cached_property
@@ -12,9 +13,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from cbi_common.core.errors import DataError, UsageError
+from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
 from cbi_common.markets.audits import AuditSpec
 from cbi_common.markets.datasets import ColumnRule, DatasetSpec, ExportSpec, dangling
+from cbi_common.markets.news import NewsSpec, SentimentSpec
 from cbi_common.timeseries.eras import Era
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
@@ -52,8 +55,17 @@ class SeriesSpec(_Frozen):
     """A log move above it is masked until the next observation confirms it."""
     thin_below: float | None = None
     """Values below it are flagged: a contract that hardly anybody trades."""
+    late: tuple[tuple[datetime.date, datetime.date], ...] = ()
+    """First and last day of observations that came out later than ``release_lag_sessions`` says: they are not used."""
     required: bool = False
     """Without it there is no forecast."""
+
+    @model_validator(mode="after")
+    def _late_spans_run_forward(self) -> Self:
+        for first, last in self.late:
+            if first > last:
+                raise ValueError(f"series {self.name}: late from {first} to {last} runs backward")
+        return self
 
 
 class Bar(_Frozen):
@@ -72,9 +84,14 @@ class FeatureSpec(_Frozen):
     group: Name
     kind: Name
     inputs: tuple[Name, ...] = ()
-    params: dict[str, int | float] = {}
+    params: dict[str, int | float | tuple[int, ...]] = {}
     unit: str
     doc: str = Field(min_length=8)
+    """What it is for, in one line."""
+    horizons: tuple[Horizon, ...] = Field(default=tuple(Horizon), min_length=1)
+    """Horizons whose models may see it."""
+    signed: bool = True
+    """Whether it rises and falls with its series, as a return does and a volatility does not."""
 
 
 class RegimeRules(_Frozen):
@@ -119,7 +136,7 @@ class Market(_Frozen):
     """Series to the sign of its effect on the price."""
     correlation_pairs: tuple[tuple[Name, Name], ...]
     series: tuple[SeriesSpec, ...] = Field(min_length=1)
-    """In a file they stand in ``tables``, each under the table and date column that it shares with its siblings."""
+    """In a file they stand in ``tables``, each under its table; what is said of a table holds for all its series."""
     bars: tuple[Bar, ...] = ()
     regime: RegimeRules = RegimeRules()
     features: tuple[FeatureSpec, ...] = Field(min_length=1)
@@ -133,6 +150,10 @@ class Market(_Frozen):
     """Files of `cbi export`."""
     audits: tuple[AuditSpec, ...] = ()
     """Facts about tables that cannot be seen in them."""
+    news: tuple[NewsSpec, ...] = ()
+    """Tables of articles."""
+    sentiment: SentimentSpec | None = None
+    """What is made of the articles."""
 
     @cached_property
     def by_name(self) -> dict[str, SeriesSpec]:
@@ -151,21 +172,43 @@ class Market(_Frozen):
         return {feature.name: feature.group for feature in self.features}
 
     @cached_property
+    def news_series(self) -> frozenset[str]:
+        """Names of the series that are made of articles."""
+        return frozenset() if self.sentiment is None else frozenset(name for name, _ in self.sentiment.series())
+
+    @cached_property
     def sha256(self) -> str:
         """Digest of the whole file."""
         return digest(self.model_dump(mode="json"))
 
     def drivers_of(self, series: str) -> tuple[FeatureSpec, ...]:
-        """Return the features made of ``series`` alone: those whose sign is the sign of the driver."""
-        return tuple(feature for feature in self.features if feature.inputs == (series,))
+        """Return the features made of ``series`` alone that move with it: they have the sign of the driver."""
+        return tuple(feature for feature in self.features if feature.inputs == (series,) and feature.signed)
+
+    def withheld_from(self, horizons: Iterable[Horizon]) -> frozenset[str]:
+        """Return the features that are declared for none of ``horizons``, or are on trial as those of the news may be.
+
+        A model of several horizons at once sees what any of them may see: its layers are common property.
+        """
+        served = set(horizons)
+        on_trial = set() if self.sentiment is not None and self.sentiment.models else self.news_series
+        return frozenset(
+            feature.name
+            for feature in self.features
+            if served.isdisjoint(feature.horizons) or not on_trial.isdisjoint(feature.inputs)
+        )
 
     @model_validator(mode="before")
     @classmethod
     def _series_stand_in_tables(cls, raw: Any) -> Any:
         if not isinstance(raw, dict) or "tables" not in raw:
             return raw
+
+        def shared(table: dict[str, Any]) -> dict[str, Any]:
+            return {key: value for key, value in table.items() if key not in {"name", "series"}}
+
         flat = [
-            {"table": table.get("name"), "date": table.get("date"), **series}
+            {"table": table.get("name"), **shared(table), **series}
             for table in raw["tables"]
             for series in table.get("series", [])
         ]
@@ -188,11 +231,19 @@ class Market(_Frozen):
         for bar in self.bars:
             self._check_series("bars", (bar.open, bar.high, bar.low, bar.close))
         for feature in self.features:
-            self._check_series(f"feature {feature.name}", feature.inputs)
+            self._check_series(f"feature {feature.name}", (n for n in feature.inputs if n not in self.news_series))
             if feature.group not in self.groups:
                 raise ValueError(f"feature {feature.name}: no group {feature.group!r}")
         if not self.by_name[self.price].required:
             raise ValueError(f"price series {self.price!r} must be required")
+        return self
+
+    @model_validator(mode="after")
+    def _news_have_topics(self) -> Self:
+        if (self.sentiment is None) != (not self.news):
+            raise ValueError("news and sentiment: declare both or neither")
+        _unique("news", (spec.table for spec in self.news))
+        _unique("series", [*self.by_name, *sorted(self.news_series)])
         return self
 
     @model_validator(mode="after")

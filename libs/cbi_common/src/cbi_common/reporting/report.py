@@ -149,6 +149,8 @@ class Report(Contract):
     quality: QualityReport
     rejected: RejectionReport | None
     datasets: dict[str, DatasetReport]
+    absent: dict[str, str] = {}
+    """What the market file names and could not be made to the reason."""
     models: tuple[ModelReport, ...]
     volatility: tuple[VolatilityScore, ...]
     regime: RegimeReport | None
@@ -192,6 +194,7 @@ def build_report(run: Run, measured: Measured | None = None) -> Report:
         datasets={
             name: _pick(DatasetReport, d) for name, d in (run.export.data.datasets if run.export else {}).items()
         },
+        absent=run.export.data.absent if run.export else {},
         models=models(run),
         volatility=forecast.volatility if forecast else (),
         regime=_regime(run.regime.data) if run.regime else None,

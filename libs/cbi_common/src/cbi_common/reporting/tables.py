@@ -74,6 +74,7 @@ def forecast_table(report: Report) -> Table:
         ))  # fmt: skip
     missing = [f"{horizon}: no forecast, {reason}" for horizon, reason in report.missing.items()]
     notes = [f"{horizon}: {e.note}" for horizon, e in report.ensemble.items() if e.note]
+    absent = [f"without {name}: {reason}" for name, reason in report.absent.items()]
     skill = "skill: 1 − MAE / MAE of no-change on the same cutoffs, above 0 is better; coverage: of the 90 % band"
     return Table(
         title=f"Forecast in {report.unit or UNKNOWN} · {heading(report)}",
@@ -82,7 +83,7 @@ def forecast_table(report: Report) -> Table:
             "?n eff", "coverage", "?<regime",
         ),
         rows=tuple(lines),
-        note="\n".join([*missing, *notes, skill]),
+        note="\n".join([*missing, *notes, *absent, skill]),
     )  # fmt: skip
 
 

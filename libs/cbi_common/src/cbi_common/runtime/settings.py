@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """Id of a market; the path of a market file stands for its id, and its folder for ``markets``."""
     markets: str | None = None
     """Folder of your own market files, each called ``ID.toml``."""
+    finbert: str | None = None
+    """Folder of a FinBERT model, or its name in the Hugging Face cache; without one the news are not read."""
     nats_url: str | None = None
     """Bus to connect to; None starts one inside the process."""
     nats_user: str | None = None

@@ -18,12 +18,12 @@ from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 
 def centred_feature() -> None:
     """Moving averages look half a window ahead."""
-    kinds: Any = importlib.import_module("ingest.domain.kinds")
+    standing: Any = importlib.import_module("ingest.domain.kinds.standing")
 
     def centred(x: Floats, window: int) -> Floats:
         return pd.Series(x).rolling(window, min_periods=window // 2, center=True).mean().to_numpy()
 
-    kinds._mean = centred
+    standing.mean = centred
 
 
 def labels_before_they_mature() -> None:
@@ -53,7 +53,7 @@ def scaler_on_all_rows() -> None:
 
 def two_sided_regime() -> None:
     """The volatility behind the regime labels is taken over a window centred on the day."""
-    labels: Any = importlib.import_module("regime.domain.labels")
+    labels: Any = importlib.import_module("cbi_common.timeseries.regimes")
     honest = labels.trailing_volatility
 
     def centred(sessions: Ints, price: Floats, length: int, least: int) -> Floats:

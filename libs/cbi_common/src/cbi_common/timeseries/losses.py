@@ -95,9 +95,14 @@ def directional_accuracy(forecast_change: Floats, actual_change: Floats) -> floa
 
 
 def qlike(forecast_variance: Floats, realised_variance: Floats) -> float:
-    """Return the mean QLIKE loss, r - log r - 1 with r = realised / forecast variance (Patton, 2011); 0 is perfect."""
+    """Return the mean QLIKE loss (see `qlike_losses`)."""
+    return float(np.mean(qlike_losses(forecast_variance, realised_variance)))
+
+
+def qlike_losses(forecast_variance: Floats, realised_variance: Floats) -> Floats:
+    """Return r - log r - 1 with r = realised / forecast variance, row by row (Patton, 2011); 0 is perfect."""
     ratio = realised_variance / forecast_variance
-    return float(np.mean(ratio - np.log(ratio) - 1.0))
+    return np.asarray(ratio - np.log(ratio) - 1.0)
 
 
 def volatility_mae(forecast_variance: Floats, realised_variance: Floats, horizon_sessions: int) -> float:

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from cbi_common.timeseries.dataset import Floats, Ints
-from cbi_common.timeseries.losses import directional_accuracy, mae, mape, mase, pinball, r2, r2_against, skill
+from cbi_common.timeseries.losses import (
+    directional_accuracy,
+    mae,
+    mape,
+    mase,
+    pinball,
+    qlike_losses,
+    r2,
+    r2_against,
+    skill,
+    volatility_mae,
+)
 from cbi_common.timeseries.significance import diebold_mariano, n_effective
 
 MIN_ROWS = 2
@@ -30,6 +41,8 @@ class Score:
     no_change_mape: float | None = None
     no_change_mae: float | None = None
     r2_no_change: float | None = None
+    qlike: float | None = None
+    volatility_mae: float | None = None
 
 
 def score(
@@ -91,4 +104,43 @@ def score(
         no_change_mape=mape(current, actual),
         no_change_mae=unchanged,
         r2_no_change=r2_against(forecast, current, actual),
+    )
+
+
+def volatility_score(
+    sessions: Ints,
+    target_sessions: Ints,
+    forecast: Floats,
+    realised: Floats,
+    yardstick: Floats,
+    *,
+    horizon_sessions: int,
+    step: int,
+) -> Score:
+    """Score volatility forecasts whose outcome is known, beside a yardstick's on the same rows.
+
+    Parameters
+    ----------
+    sessions, target_sessions : (n,) int64
+        Cutoffs, ascending, and the sessions of their outcomes.
+    forecast, realised, yardstick : (n,) float64
+        Standard deviation of the log return over the horizon; a row that lacks one, or in which nothing moved, does
+        not count.
+    horizon_sessions, step : int > 0
+        Sessions from cutoff to target and between cutoffs.
+    """
+    known = (realised > 0) & (forecast > 0) & (yardstick > 0)
+    n = int(np.count_nonzero(known))
+    effective = n_effective(sessions[known], target_sessions[known], horizon_sessions)
+    if n < MIN_ROWS:
+        return Score(n, effective)
+    outcome = realised[known] ** 2
+    own, other = (qlike_losses(sd[known] ** 2, outcome) for sd in (forecast, yardstick))
+    return Score(
+        n=n,
+        n_effective=effective,
+        skill=skill(float(own.mean()), float(other.mean())),
+        dm_p=diebold_mariano(own, other, horizon_sessions=horizon_sessions, step=step, effective=effective),
+        qlike=float(own.mean()),
+        volatility_mae=volatility_mae(forecast[known] ** 2, outcome, horizon_sessions),
     )

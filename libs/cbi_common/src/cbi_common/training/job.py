@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cbi_common.catalogue.spec import ModelSpec, load_catalogue
+from cbi_common.catalogue.spec import ModelSpec, Quantity, load_catalogue
 from cbi_common.core.errors import DataError, JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
 from cbi_common.events.base import LakeRef
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.training import Job, Metrics, ModelTrained
+from cbi_common.markets.datasets import MARKET_DATASETS
+from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
 from cbi_common.timeseries.dataset import Dataset, Floats
-from cbi_common.timeseries.eras import Days, Era, era_weights
 from cbi_common.timeseries.losses import naive_mae
-from cbi_common.timeseries.scoring import score
+from cbi_common.timeseries.scoring import score, volatility_score
+from cbi_common.timeseries.volatility import ewma_variance, forecast_sd, realised_variance
 from cbi_common.training.datasets import load_dataset
 from cbi_common.training.environment import Environment
 from cbi_common.training.fold_cache import FoldCache
 from cbi_common.training.learner import Learner
 from cbi_common.training.predictions import Predictions
+from cbi_common.training.selection import last_session, weigher
 from cbi_common.training.walk_forward import Recipe, Walk, walk_forward
 
 
@@ -59,18 +62,22 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
     if spec.dataset not in manifest.datasets:
         raise DataError(f"the export has no dataset {spec.dataset!r}", where=job.model_id, hint="export it")
     dataset = load_dataset(lake, manifest.datasets[spec.dataset]).until(manifest.as_of_session)
+    market = market_of(lake, manifest)
+    if spec.dataset in MARKET_DATASETS:
+        dataset = dataset.without(market.withheld_from(job.horizons))
     recipe = Recipe(
         learner=_learner(learners, spec),
         horizons=job.horizons,
-        params=spec.params,
+        params=_params(spec, market),
         seed=spec.seed,
-        weigh=partial(_weigh, eras=() if spec.weights == "uniform" else market_of(lake, manifest).eras, spec=spec),
+        weigh=weigher(spec, market),
         environment=environment.identity(),
+        last_session=last_session(spec, market),
     )
     cutoffs = sorted({session for horizon in job.horizons for session in manifest.cutoffs(horizon)})
     usable = manifest.usable_from.get(spec.dataset)
     walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake), usable)
-    predicted = [_predictions(dataset, walk, i, spec.id, h, manifest.cutoffs(h)) for i, h in enumerate(job.horizons)]
+    predicted = [_predictions(dataset, walk, i, spec, h, manifest.cutoffs(h)) for i, h in enumerate(job.horizons)]
     return [
         ModelTrained(
             market=manifest.market,
@@ -88,7 +95,7 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
             cached_folds=walk.cached_folds,
             fit_seconds=walk.fit_seconds / len(job.horizons),
             peak_mb=None,
-            metrics=_metrics(dataset, predictions, manifest),
+            metrics=_metrics(dataset, predictions, manifest, spec.quantity),
         )
         for predictions in predicted
     ]
@@ -101,32 +108,48 @@ def _learner(learners: Sequence[Learner[Any]], spec: ModelSpec) -> Learner[Any]:
     raise JobError(f"no learner {spec.learner!r} on this device", where=spec.id, hint="correct the catalogue")
 
 
-def _weigh(dates: Days, *, eras: Sequence[Era], spec: ModelSpec) -> Floats:
-    return era_weights(dates, eras, spec.weights)
+def _params(spec: ModelSpec, market: Market) -> Mapping[str, Any]:
+    if not spec.monotone:
+        return spec.params
+    signs = {f.name: sign for series, sign in market.expected_signs.items() if sign for f in market.drivers_of(series)}
+    return spec.params | {"signs": signs}
 
 
 def _predictions(
-    dataset: Dataset, walk: Walk, column: int, model_id: str, horizon: Horizon, cutoffs: Sequence[int]
+    dataset: Dataset,
+    walk: Walk,
+    column: int,
+    spec: ModelSpec,
+    horizon: Horizon,
+    cutoffs: Sequence[int],
 ) -> Predictions:
     own = np.isin(walk.sessions, cutoffs)
     rows = np.searchsorted(dataset.sessions, walk.sessions[own])
     if not own.any():
-        raise DataError(f"no cutoff at {horizon} is served", where=model_id, hint="the history is too short")
+        raise DataError(f"no cutoff at {horizon} is served", where=spec.id, hint="the history is too short")
     return Predictions(
-        model_id=model_id,
+        model_id=spec.id,
         horizon=horizon,
         cutoffs=dataset.dates[rows],
         sessions=walk.sessions[own],
         refit_sessions=walk.refit_sessions[own],
         price=dataset.price[rows],
         y_hat=walk.y_hat[own, column],
-        y=dataset.targets(horizon)[rows],
+        y=_outcomes(dataset, horizon, spec.quantity)[rows],
     )
 
 
-def _metrics(dataset: Dataset, predictions: Predictions, manifest: RunManifest) -> Metrics:
+def _outcomes(dataset: Dataset, horizon: Horizon, quantity: Quantity) -> Floats:
+    if quantity == "return":
+        return dataset.targets(horizon)
+    return np.sqrt(realised_variance(dataset.sessions, dataset.price, horizon.sessions))
+
+
+def _metrics(dataset: Dataset, predictions: Predictions, manifest: RunManifest, quantity: Quantity) -> Metrics:
     window = manifest.windows[predictions.horizon]
     scored = (predictions.sessions >= window.start) & (predictions.sessions <= window.end)
+    if quantity == "volatility":
+        return _volatility_metrics(dataset, predictions, scored, manifest.cutoff_every)
     # A dataset that begins inside the window has no rows before it: the scale of MASE comes from before its own first.
     first = int(predictions.sessions[scored][0]) if scored.any() else window.start
     before = dataset.until(max(window.start, first))
@@ -139,5 +162,22 @@ def _metrics(dataset: Dataset, predictions: Predictions, manifest: RunManifest) 
         horizon_sessions=predictions.horizon.sessions,
         step=manifest.cutoff_every,
         naive_mae=naive_mae(before.sessions, before.price, predictions.horizon.sessions),
+    )
+    return Metrics(**asdict(found))
+
+
+def _volatility_metrics(
+    dataset: Dataset, predictions: Predictions, scored: NDArray[np.bool_], cutoff_every: int
+) -> Metrics:
+    sessions, horizon = predictions.sessions[scored], predictions.horizon.sessions
+    variance = ewma_variance(dataset.sessions, dataset.price)[np.searchsorted(dataset.sessions, sessions)]
+    found = volatility_score(
+        sessions,
+        predictions.target_sessions[scored],
+        predictions.y_hat[scored],
+        predictions.y[scored],
+        forecast_sd(variance, horizon),
+        horizon_sessions=horizon,
+        step=cutoff_every,
     )
     return Metrics(**asdict(found))

@@ -39,7 +39,8 @@ class Learner(Protocol[ModelT]):
         params : mapping
             Settings of the catalogue.
         weights : (n,) float64
-            Weight of each training row, mean 1.
+            Weight of each training row, mean 1. A row that weighs nothing is only there as the past of others: no
+            outcome of it is learned.
         seed : int
             The only source of randomness.
 
@@ -57,20 +58,22 @@ class Learner(Protocol[ModelT]):
     def forecast(self, model: ModelT, view: Dataset) -> Floats:
         """Return the log return over each horizon, (n_horizons,), from the last row of ``view``.
 
+        A volatility model returns its standard deviation.
+
         ``view`` holds the rows known at the cutoff, the refit's included. The result depends on nothing else.
         """
 
 
-def labelled(train: Dataset, horizon: Horizon, least: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the targets of ``train``, (n,) with NaN where there is none, and which rows have one.
+def labelled(train: Dataset, horizon: Horizon, weights: Floats, least: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the targets of ``train``, (n,) with NaN where there is none, and which rows have one and a weight.
 
     Raises
     ------
     DataError
-        When fewer than ``least`` rows have a target.
+        When these are fewer than ``least``.
     """
     targets = train.targets(horizon)
-    known = np.isfinite(targets)
+    known = np.isfinite(targets) & (weights > 0)
     if (n := int(known.sum())) < least:
         raise DataError(
             f"only {n} rows have an outcome at {horizon}", hint=f"{least} are needed: give a longer history"

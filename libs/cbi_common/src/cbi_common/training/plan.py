@@ -48,6 +48,8 @@ def job_key(manifest: RunManifest, job: Job, dataset: str, environment: Environm
         environment.identity(),
         job.model_dump(mode="json"),
         manifest.market,
+        # Era weights, and which features serve which horizons.
+        None if manifest.market_file is None else manifest.market_file.sha256,
         None if ref is None else ref.sha256,
         [refit.session for refit in refits],
         # What becomes usable after the last refit is used by none.

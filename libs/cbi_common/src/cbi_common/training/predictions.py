@@ -41,7 +41,8 @@ class Predictions:
     price : (n,) float64
         Price at the cutoff.
     y_hat, y : (n,) float64
-        Log return over the horizon, forecast and actual; ``y`` is NaN where the outcome was not known at as_of.
+        Log return over the horizon, forecast and actual, or its standard deviation where the model forecasts
+        volatility; ``y`` is NaN where the outcome was not known at as_of.
     """
 
     model_id: str

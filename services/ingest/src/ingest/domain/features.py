@@ -37,10 +37,11 @@ def _compute(feature: FeatureSpec, panel: Panel) -> Floats:
     if kind is None:
         known = ", ".join(sorted([*KINDS, *CALENDAR_KINDS]))
         raise UsageError(f"no kind {feature.kind!r}", where=where, hint=f"known are: {known}")
-    inputs = [panel.dates] if feature.kind in CALENDAR_KINDS else [panel.series[name] for name in feature.inputs]
+    dates = [panel.dates] if feature.kind in CALENDAR_KINDS else []
+    inputs = [*dates, *(panel.series[name] for name in feature.inputs)]
     try:
         values = kind(*inputs, **feature.params)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UsageError(f"kind {feature.kind!r}: {error}", where=where, hint="correct inputs and params") from error
     # An infinity would come of a zero in a ratio; nobody knows what it is worth.
     return np.where(np.isfinite(values), values, np.nan)

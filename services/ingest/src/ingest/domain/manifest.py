@@ -36,6 +36,7 @@ def plan_run(
     profile: Profile,
     *,
     spans: Mapping[str, Span],
+    eras: Mapping[str, Span],
     as_of_session: int,
     retrain_cause: str | None = None,
     inherited: Iterable[Refit] = (),
@@ -50,6 +51,8 @@ def plan_run(
         A model whose dataset is not among them, or does not reach as_of, is not expected; nor is one at a horizon for
         which its dataset is too short to serve a scored cutoff. A short dataset's model starts when its own training
         rows suffice.
+    eras : era to its sessions
+        A model of eras that are not all among them is not expected.
     as_of_session : int
         Last session of ``full``.
     retrain_cause : str or None
@@ -59,7 +62,7 @@ def plan_run(
     """
     spec = catalogue.profiles[profile]
     windows = _windows(spec, spans["full"].first, as_of_session)
-    layout = _Layout(profile, spec, spans, windows, as_of_session)
+    layout = _Layout(profile, spec, spans, eras, windows, as_of_session)
     served = {model.id: layout.horizons(model) for model in catalogue.of_profile(profile)}
     models = [model for model in catalogue.of_profile(profile) if served[model.id]]
     on_grid: dict[int, list[str]] = {}
@@ -83,13 +86,14 @@ class _Layout:
     profile: Profile
     spec: ProfileSpec
     spans: Mapping[str, Span]
+    eras: Mapping[str, Span]
     windows: Windows
     as_of_session: int
 
     def horizons(self, model: ModelSpec) -> tuple[Horizon, ...]:
         """Horizons at which a refit of the model serves a scored cutoff; none when it has no row at as_of."""
         span = self.spans.get(model.dataset)
-        if span is None or span.last < self.as_of_session:
+        if span is None or span.last < self.as_of_session or not self.eras.keys() >= set(model.eras):
             return ()
         return tuple(h for h in model.horizons if h in self.windows and self.grid(model, (h,), self.windows[h].end))
 
@@ -97,7 +101,8 @@ class _Layout:
         """Refits up to ``last`` that serve the horizons and have the training rows for all of them."""
         first_cutoff = min(self.windows[horizon].burn_in_start for horizon in horizons)
         # Only labels that have matured by a refit can be learned from.
-        earliest = self.spans[model.dataset].first + self.spec.min_train_sessions + max(h.sessions for h in horizons)
+        begin = max(self.spans[model.dataset].first, min((self.eras[era].first for era in model.eras), default=0))
+        earliest = begin + self.spec.min_train_sessions + max(h.sessions for h in horizons)
         grid = refit_grid(first_cutoff, last, self.spec.refit_sessions, model.refit_every[self.profile])
         return [session for session in grid if session >= earliest]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cbi_common.markets.spec import Market
+from cbi_common.markets.spec import Market, SeriesSpec
 from cbi_common.timeseries.dataset import INDEX_COLUMNS
 from cbi_common.timeseries.panel import as_known
 from ingest.domain.rows import Rows
@@ -58,15 +58,17 @@ def build_panel(market: Market, series: Mapping[str, Rows]) -> Panel:
         Holds at least the price.
     """
     price = series[market.price]
-    known = {
-        spec.name: as_known(
-            price.sessions,
-            series[spec.name].sessions,
-            series[spec.name].values,
-            release_lag_sessions=spec.release_lag_sessions,
-            staleness_sessions=spec.staleness_sessions,
-        )
-        for spec in market.series
-        if spec.name in series
-    }
+    known = {spec.name: _as_known(price, spec, series[spec.name]) for spec in market.series if spec.name in series}
     return Panel(price.sessions, price.days, price.values, known)
+
+
+def _as_known(price: Rows, spec: SeriesSpec, rows: Rows) -> Floats:
+    for first, last in spec.late:
+        rows = rows.take((rows.days < np.datetime64(first)) | (rows.days > np.datetime64(last)))
+    return as_known(
+        price.sessions,
+        rows.sessions,
+        rows.values,
+        release_lag_sessions=spec.release_lag_sessions,
+        staleness_sessions=spec.staleness_sessions,
+    )

@@ -7,9 +7,9 @@ from types import ModuleType
 import numpy as np
 
 from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.regimes import CLASSES
 from cbi_common.training.lean_import import absent
 from regime.domain.classifier import FEATURES
-from regime.domain.labels import CLASSES
 
 ROUNDS = 60
 PARAMETERS: dict[str, str | int | float | bool] = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from cbi_common.timeseries.dataset import Floats, Ints
 from cbi_common.timeseries.folds import refit_grid
-from regime.domain.labels import UNKNOWN, trailing_return, trailing_volatility
+from cbi_common.timeseries.regimes import UNKNOWN, trailing_return, trailing_volatility
 
 REFIT_EVERY = 126
 """Sessions between two fits, on the absolute grid: old fits never move when a day is added."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cbi_common.timeseries.dataset import Ints
-from regime.domain.labels import UNKNOWN
+from cbi_common.timeseries.regimes import UNKNOWN
 
 
 def accuracy(states: Ints, labels: Ints) -> float | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cbi_common.core.errors import DataError, JobError
 from cbi_common.core.horizon import Horizon
@@ -36,6 +36,18 @@ class Params(BaseModel):
     objective: str = "regression"
     boost_from_average: bool = True
     """False: what no tree has anything to say about is no change."""
+    boosting: Literal["gbdt", "dart"] = "gbdt"
+    drop_rate: float = Field(default=0.1, gt=0, lt=1)
+    skip_drop: float = Field(default=0.5, ge=0, lt=1)
+    """Of DART, which has no early stopping: a dropped tree may come back, so no round is ever the last good one."""
+    signs: dict[str, int] = {}
+    """Column to the sign that its effect must have; a column that is not there is constrained in nothing."""
+
+    @model_validator(mode="after")
+    def _smooth_where_signed(self) -> Params:
+        if self.signs and self.objective == "regression_l1":
+            raise ValueError("signs need an objective with a second derivative: huber or regression")
+        return self
 
 
 @dataclass(frozen=True)
@@ -50,10 +62,13 @@ class LightGbm:
         """Fit on the rows whose outcome is known (see `cbi_common.training.learner.Learner`); a NaN stays a NaN."""
         if len(horizons) != 1:
             raise JobError("one model predicts one horizon", where=self.name, hint="set joint = false in the catalogue")
-        targets, rows = labelled(train, horizons[0], LEAST_ROWS)
+        targets, rows = labelled(train, horizons[0], weights, LEAST_ROWS)
         if not train.names:
             raise DataError("no feature is left", where=self.name, hint="see `cbi quality`")
-        settings = Params.model_validate(params).model_dump() | {
+        chosen = Params.model_validate(params).model_dump()
+        signs = chosen.pop("signs")
+        settings = chosen | {
+            "monotone_constraints": [signs.get(name, 0) for name in train.names] if signs else None,
             "seed": seed,
             "deterministic": True,
             "force_col_wise": True,

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.scaling import inputs_of, target_scale
 from trainer_metal.adapters import keras_fit
 from trainer_metal.domain.network import Network
 from trainer_metal.domain.placement import CPU
-from trainer_metal.domain.scaling import inputs_of, target_scale
 
 
 class Params(BaseModel):
@@ -50,12 +50,12 @@ class Dense:
     ) -> bytes:
         """Fit on the rows with an outcome at any horizon (see `cbi_common.training.learner.Learner`)."""
         settings = Params.model_validate(params)
-        targets = keras_fit.targets_of(train, horizons)
+        targets = keras_fit.targets_of(train, horizons, weights)
         inputs = inputs_of(train)
         if not inputs.names:
             raise DataError("no feature varies", where=self.name, hint="see `cbi quality`")
         scale = np.array([target_scale(column) for column in targets.T])
-        rows = np.isfinite(targets).any(axis=1)
+        rows = np.isfinite(targets).any(axis=1) & (weights > 0)
         fitted = self._train(inputs.of(train)[rows], (targets / scale)[rows], weights[rows], settings, seed)
         layers = [(kernel.astype(np.float64), bias.astype(np.float64)) for kernel, bias in fitted]
         return Network(tuple(horizons), inputs, scale, tuple(layers)).to_bytes()

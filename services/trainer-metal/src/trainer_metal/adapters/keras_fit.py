@@ -35,7 +35,7 @@ class Schedule(Protocol):
     def learning_rate(self) -> float: ...
 
 
-def targets_of(train: Dataset, horizons: Sequence[Horizon]) -> Floats:
+def targets_of(train: Dataset, horizons: Sequence[Horizon], weights: Floats) -> Floats:
     """Return the labels that had matured, (n, n_horizons) with NaN where one had not.
 
     Raises
@@ -43,7 +43,7 @@ def targets_of(train: Dataset, horizons: Sequence[Horizon]) -> Floats:
     DataError
         When a horizon has too few of them.
     """
-    return np.column_stack([labelled(train, horizon, LEAST_ROWS)[0] for horizon in horizons])
+    return np.column_stack([labelled(train, horizon, weights, LEAST_ROWS)[0] for horizon in horizons])
 
 
 def load_keras() -> tuple[ModuleType, ModuleType]:

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.scaling import inputs_of, target_scale
 from trainer_metal.adapters import keras_fit
 from trainer_metal.adapters.throttling import watch
 from trainer_metal.domain.architecture import SequenceParams, Stage, stages_of
 from trainer_metal.domain.layers import LAYER_NORM_EPSILON, positions
 from trainer_metal.domain.placement import CPU
-from trainer_metal.domain.scaling import inputs_of, target_scale
 from trainer_metal.domain.sequence import SequenceNetwork
 from trainer_metal.domain.windows import window_ends, windows_at
 
@@ -48,13 +48,13 @@ class SequenceNet:
     ) -> bytes:
         """Fit on windows that end at a row with an outcome (see `cbi_common.training.learner.Learner`)."""
         settings = validated(params)
-        targets = keras_fit.targets_of(train, horizons)
+        targets = keras_fit.targets_of(train, horizons, weights)
         inputs = inputs_of(train)
         if not inputs.names:
             raise DataError("no feature varies", where=self.name, hint="see `cbi quality`")
         scale = np.array([target_scale(column) for column in targets.T])
         ends = window_ends(len(train.sessions), settings.window, settings.stride)
-        ends = ends[np.isfinite(targets[ends]).any(axis=1)]
+        ends = ends[np.isfinite(targets[ends]).any(axis=1) & (weights[ends] > 0)]
         if len(ends) < settings.batch:
             raise DataError(
                 f"only {len(ends)} windows of {settings.window} sessions have an outcome",

@@ -10,7 +10,7 @@ import numpy as np
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Floats
-from trainer_metal.domain.scaling import Inputs
+from cbi_common.timeseries.scaling import Inputs
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Floats
+from cbi_common.timeseries.scaling import Inputs
 from trainer_metal.domain import layers
 from trainer_metal.domain.architecture import Stage
-from trainer_metal.domain.scaling import Inputs
 
 Arrays = tuple[Floats, ...]
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from cbi_common.core.regime import Regime
 from cbi_common.markets import RegimeRules, load_market
-from regime.domain.labels import CLASSES, UNKNOWN, rule_labels, trailing_return, trailing_volatility
+from cbi_common.timeseries.regimes import CLASSES, UNKNOWN, rule_labels, trailing_return, trailing_volatility
 
 SESSIONS = np.arange(100, 200, dtype=np.int64)
 RULES = load_market("zl").regime

@@ -1,4 +1,4 @@
-"""Inputs and targets of a net, scaled by what the training rows say."""
+"""Inputs and targets of a model that adds up its inputs, scaled by what the training rows say."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from cbi_common.timeseries.dataset import Dataset, Floats
 
 CLIP = 5.0
-"""Standard deviations: a live value beyond all training rows moves the net no further."""
+"""Standard deviations: a live value beyond all training rows moves the forecast no further."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Which columns a net reads and how it scales them.
+    """Which columns a model reads and how it scales them.
 
     Attributes
     ----------

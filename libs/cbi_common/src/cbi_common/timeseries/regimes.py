@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cbi_common.core.regime import Regime
-from cbi_common.markets.spec import RegimeRules
 from cbi_common.timeseries.dataset import Floats, Ints
 
 CLASSES: tuple[Regime, ...] = tuple(Regime)
@@ -16,6 +17,25 @@ UNKNOWN = -1
 """Label of a session whose inputs are not all known."""
 
 _SESSIONS_PER_YEAR = 252
+
+
+class Rules(Protocol):
+    """Thresholds of a market's regimes, as fractions (`cbi_common.markets.spec.RegimeRules`)."""
+
+    @property
+    def window(self) -> int: ...
+    @property
+    def least_returns(self) -> int: ...
+    @property
+    def crisis_fear(self) -> float: ...
+    @property
+    def crisis_volatility(self) -> float: ...
+    @property
+    def trend_return(self) -> float: ...
+    @property
+    def bull_volatility(self) -> float: ...
+    @property
+    def bear_volatility(self) -> float: ...
 
 
 def trailing_return(sessions: Ints, price: Floats, length: int) -> Floats:
@@ -72,7 +92,7 @@ def trailing_volatility(sessions: Ints, price: Floats, length: int, least: int) 
     return result
 
 
-def rule_labels(sessions: Ints, price: Floats, fear: Floats, rules: RegimeRules) -> NDArray[np.int64]:
+def rule_labels(sessions: Ints, price: Floats, fear: Floats, rules: Rules) -> NDArray[np.int64]:
     """Label every session by the market's rules, each from what was known at its close.
 
     With the thresholds of soybean oil: crisis when the VIX is > 30 or volatility > 40 %; bull when the return is above
@@ -85,7 +105,7 @@ def rule_labels(sessions: Ints, price: Floats, fear: Floats, rules: RegimeRules)
     sessions : (n,) int64, ascending
     price, fear : (n,) float64
         The index of fear is NaN where it was not known.
-    rules : RegimeRules
+    rules : Rules
 
     Returns
     -------

@@ -1,0 +1,106 @@
+"""Articles of a warehouse, their scores in the lake, and a table that leads from a number back to its articles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from cbi_common.core.errors import DataError
+from cbi_common.core.identity import digest
+from cbi_common.events.base import LakeRef
+from cbi_common.markets.spec import Market
+from cbi_common.storage.lake import Lake
+from cbi_common.storage.tables import put_table
+from cbi_common.storage.warehouse import Warehouse
+from ingest.adapters.finbert import FinBert
+from ingest.adapters.finbert_folder import LABELS
+from ingest.domain.news.articles import Article, Raw, misfits, read_articles
+
+Floats = NDArray[np.float64]
+
+
+def read_news(market: Market, warehouse: Warehouse) -> tuple[dict[str, list[Raw]], dict[str, str]]:
+    """Return the rows of the market's news tables, and of those that cannot be read why."""
+    have, rows, troubles = set(warehouse.tables()), {}, {}
+    for spec in market.news:
+        if spec.table not in have:
+            troubles[spec.table] = "missing_table: the warehouse has no such table"
+            continue
+        try:
+            schema = warehouse.schema(spec.table)
+            wrong = ["empty_table: the table has no rows"] if not warehouse.rows(spec.table) else misfits(schema, spec)
+            if wrong:
+                troubles[spec.table] = wrong[0]
+            else:
+                rows[spec.table] = list(read_articles(warehouse.read(spec.table, spec.columns()), spec))
+        except DataError as error:
+            troubles[spec.table] = f"unreadable: {error.what}"
+    return rows, troubles
+
+
+def score_articles(lake: Lake, model: FinBert, articles: Sequence[Article]) -> Floats:
+    """Return (n, 3) probabilities in the order of `LABELS`; only sessions with new texts reach the model.
+
+    Parameters
+    ----------
+    lake : Lake
+        Keeps the scores of each session's texts under a digest of them and of the model.
+    model : FinBert
+    articles : sequence of n Article, ascending by session
+    """
+    scores: list[list[float]] = []
+    for _, group in groupby(articles, key=lambda article: article.session):
+        of_session = list(group)
+        known = _scores(lake, model, {article.sha256: article.text for article in of_session})
+        scores += [known[article.sha256] for article in of_session]
+    return np.array(scores, dtype=np.float64).reshape(-1, len(LABELS))
+
+
+def put_articles(lake: Lake, articles: Sequence[Article], scores: Floats) -> LakeRef:
+    """Store which articles each session's numbers were made of.
+
+    Returns
+    -------
+    LakeRef
+        Parquet with a row per article, ascending by session: session, known_from, table, article_id, source, published,
+        loaded, title, sha256 of the text, topics, the three probabilities and ``net``, their difference.
+    """
+    raws = [article.raw for article in articles]
+    columns: dict[str, pa.Array[Any]] = {
+        "session": pa.array([article.session for article in articles], pa.int64()),
+        "known_from": pa.array([article.known_from for article in articles], pa.date32()),
+        "table": pa.array([raw.table for raw in raws], pa.string()),
+        "article_id": pa.array([raw.id for raw in raws], pa.string()),
+        "source": pa.array([raw.source for raw in raws], pa.string()),
+        "published": pa.array([raw.published for raw in raws], pa.timestamp("us", "UTC")),
+        "loaded": pa.array([raw.loaded for raw in raws], pa.timestamp("us", "UTC")),
+        "title": pa.array([raw.title for raw in raws], pa.string()),
+        "sha256": pa.array([article.sha256 for article in articles], pa.string()),
+        "topics": pa.array([" ".join(article.topics) for article in articles], pa.string()),
+        **{label: pa.array(scores[:, column]) for column, label in enumerate(LABELS)},
+        "net": pa.array(net(scores)),
+    }
+    table = pa.table(columns)
+    content = digest(columns["sha256"].to_pylist(), columns["article_id"].to_pylist(), scores.tolist())
+    return put_table(lake, f"news/{content}", table)
+
+
+def net(scores: Floats) -> Floats:
+    """Return (n,) positive less negative."""
+    difference: Floats = scores[:, LABELS.index("positive")] - scores[:, LABELS.index("negative")]
+    return difference
+
+
+def _scores(lake: Lake, model: FinBert, texts: dict[str, str]) -> dict[str, list[float]]:
+    key = f"sentiment/{digest(model.fingerprint, sorted(texts))}"
+    ref = None if lake.get_if_intact(key) is None else lake.find(key)
+    if ref is None:
+        scored = model.score(list(texts.values()))
+        ref = lake.put_json(key, dict(zip(texts, scored.tolist(), strict=True)))
+    found: dict[str, list[float]] = lake.get_json(ref)
+    return found

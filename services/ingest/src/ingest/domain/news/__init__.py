@@ -1,0 +1,1 @@
+"""Articles: which of them may be read, from when on, and what they say of a session."""
