@@ -125,3 +125,30 @@ def test_a_panel_that_ends_early_is_refused(world):
     reference = world.lake.put_json("manifest/late", manifest.model_dump(mode="json"))
     with pytest.raises(DataError, match="no row at"):
         combined(world, manifest=reference.model_dump(mode="json"))
+
+
+def test_what_is_too_good_is_said_and_a_copy_is_found(world):
+    trained = world.argument()["trained"]
+    twins = [{**t, "model_id": "ridge"} for t in trained if t["model_id"] == "drift"]
+    real = world.manifest.model_copy(update={"simulated": False})
+    reference = world.lake.put_json("manifest/real", real.model_dump(mode="json")).model_dump(mode="json")
+    ready = combined(world, trained=[*trained, *twins], manifest=reference)
+    # The test's tree knows 60 % of the outcome: no honest model does. A simulated market has no such limit.
+    assert any("above 15%" in reason for reason in ready.suspect["ensemble"])
+    assert ready.duplicates == dict.fromkeys(world.horizons, (("drift", "ridge"),))
+    assert (combined(world).suspect, combined(world).duplicates) == ({}, {})
+
+
+def test_volatility_models_are_scored_and_never_blended(world):
+    argument = world.argument()
+    bright = {"qlike": 0.12, "volatility_mae": 0.3, "skill": 0.05}
+    garch = [
+        {**t, "model_id": "garch", "family": "volatility", "metrics": {**t["metrics"], **bright}}
+        for t in argument["trained"]
+        if t["model_id"] == "drift"
+    ]
+    ready = combined(world, trained=[*argument["trained"], *garch])
+    plain = combined(world, key="ensemble/plain")
+    assert {h: f.members for h, f in ready.forecasts.items()} == {h: f.members for h, f in plain.forecasts.items()}
+    scored = {(v.model_id, v.horizon): (v.qlike, v.mae) for v in ready.volatility}
+    assert {scored["garch", horizon] for horizon in world.horizons} == {(0.12, 0.3)}

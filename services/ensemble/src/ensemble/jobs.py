@@ -23,6 +23,7 @@ from cbi_common.timeseries.volatility import ewma_variance
 from cbi_common.training.datasets import load_dataset
 from cbi_common.training.predictions import Predictions
 from ensemble.domain.report import Window, forecast, volatility_scores
+from ensemble.domain.scrutiny import repeated, suspects
 from ensemble.domain.serve import MemberForecasts, Served, serve
 
 VOLATILITY = "volatility"
@@ -57,6 +58,7 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
     served = _served(lake, manifest, panel, trained)
     found: dict[Horizon, HorizonForecast] = {}
     missing: dict[Horizon, str] = {}
+    alike: dict[Horizon, tuple[tuple[str, ...], ...]] = {}
     volatility = [s for t in sorted(everything, key=lambda t: t.model_id) if (s := _volatility_score(t)) is not None]
     for horizon, rows in served.items():
         window, target_date = _window(manifest, horizon), session_date(int(rows.target_sessions[-1]))
@@ -65,6 +67,7 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
             missing[horizon] = result
             continue
         found[horizon] = result
+        alike[horizon] = repeated(rows, window)
         volatility += volatility_scores(rows, panel, horizon, window)
     data = ForecastReady(
         market=manifest.market,
@@ -79,6 +82,8 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
         served=put_table(lake, f"{arg['key']}.served", _table(served)),
         members=lake.put_json(f"{arg['key']}.members", _live(served, trained, regime).model_dump(mode="json")),
         volatility=tuple(volatility),
+        suspect={} if manifest.simulated else suspects(trained, {h: f.metrics for h, f in found.items()}),
+        duplicates={horizon: groups for horizon, groups in alike.items() if groups},
     ).model_dump(mode="json")
     lake.put_json(arg["key"], data)
     return data

@@ -11,27 +11,48 @@ from cbi_common.runtime.commands.options import View, examples, horizon_choice, 
 if TYPE_CHECKING:
     from cbi_common.reporting.report import ModelReport, Report
     from cbi_common.reporting.tables import Table
+    from trainer_cpu.groups import Grouping
 
 
 @click.command(
     epilog=examples(
         "cbi leaderboard                 skill of every model at every horizon",
         "cbi leaderboard --horizon 1m    all scores at one month",
+        "cbi leaderboard --by regime     skill at one horizon in every regime (--horizon; 1m unless told)",
+        "cbi leaderboard --volatility    the models of how much the price moves",
         "cbi leaderboard --json",
     )
 )
 @click.option("--horizon", type=horizon_choice, help="Show every score of one horizon.")
+@click.option("--by", type=click.Choice(["era", "regime", "move"]), help="Skill by era, regime or size of the move.")
+@click.option("--volatility", is_flag=True, help="Show the volatility models.")
 @over_a_run
-def leaderboard(view: View, horizon: str | None) -> None:
+def leaderboard(view: View, horizon: str | None, by: Grouping | None, *, volatility: bool) -> None:
     """Rank the models by skill against no-change."""
-    from cbi_common.reporting.tables import ranking
+    from cbi_common.reporting.tables import VOLATILITY, ranking, volatility_ranking
 
-    models: tuple[ModelReport, ...] = view.part("models")
+    models: tuple[ModelReport, ...] = tuple(m for m in view.part("models") if (m.family == VOLATILITY) == volatility)
+    if by is not None:
+        _show_groups(view, horizon or "1m", by)
+        return
+    if volatility:
+        view.show(volatility_ranking(view.report), "models", [m.model_dump(mode="json") for m in models])
+        return
     if horizon is None:
         view.show(ranking(view.report), "models")
         return
     chosen = sorted((m for m in models if m.horizon == horizon), key=_by_error)
     view.show(_scores(view.report, chosen), "models", [m.model_dump(mode="json") for m in chosen])
+
+
+def _show_groups(view: View, horizon: str, by: Grouping) -> None:
+    from cbi_common.core.horizon import Horizon
+    from cbi_common.runtime.settings import Settings
+    from cbi_common.storage.lake import Lake
+    from trainer_cpu.groups import as_data, group_scores, group_table
+
+    found = group_scores(Lake(Settings.load(lake=view.lake).lake), view.run, Horizon(horizon), by)
+    view.show(group_table(view.report, found, horizon, by), "models", as_data(found))
 
 
 def _by_error(model: ModelReport) -> tuple[float, str]:

@@ -66,6 +66,11 @@ class ForecastReady(EventData):
     members: LakeRef
     """JSON of `LiveMembers`: what stands behind the live forecast."""
     volatility: tuple[VolatilityScore, ...] = ()
+    suspect: dict[str, tuple[str, ...]] = {}
+    """Model id, or ``ensemble``, to why its scores are too good to be believed; the limits do not apply to a simulated
+    market, where what can be achieved is known."""
+    duplicates: dict[Horizon, tuple[tuple[str, ...], ...]] = {}
+    """Groups of models whose errors are one opinion: they share one vote."""
 
 
 class VolatilityScore(Contract):

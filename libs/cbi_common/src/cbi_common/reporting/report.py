@@ -153,6 +153,10 @@ class Report(Contract):
     """What the market file names and could not be made to the reason."""
     models: tuple[ModelReport, ...]
     volatility: tuple[VolatilityScore, ...]
+    suspect: dict[str, tuple[str, ...]] = {}
+    """Model id to why its scores are too good to be believed."""
+    duplicates: dict[Horizon, tuple[tuple[str, ...], ...]] = {}
+    """Groups of models that share one vote."""
     regime: RegimeReport | None
     ensemble: dict[Horizon, EnsembleReport]
     forecasts: dict[Horizon, ForecastReport]
@@ -197,6 +201,8 @@ def build_report(run: Run, measured: Measured | None = None) -> Report:
         absent=run.export.data.absent if run.export else {},
         models=models(run),
         volatility=forecast.volatility if forecast else (),
+        suspect=forecast.suspect if forecast else {},
+        duplicates=in_order(forecast.duplicates if forecast else {}),
         regime=_regime(run.regime.data) if run.regime else None,
         ensemble={h: _ensemble(f) for h, f in forecasts.items()},
         forecasts={h: _pick(ForecastReport, f) for h, f in forecasts.items()},

@@ -10,6 +10,12 @@ from cbi_common.reporting.report import ModelReport, Report
 
 UNKNOWN = "–"
 
+VOLATILITY = "volatility"
+"""Family of the models that have a table of their own: their yardstick is not no-change."""
+
+SIGNIFICANCE = 0.05
+SIGNIFICANT = f"* p < {SIGNIFICANCE} against no-change (Diebold-Mariano, one-sided): 1 in 20 without skill has it"
+
 
 class Column(NamedTuple):
     """Heading of a column; numbers stand to the right, and a narrow screen does without what is extra."""
@@ -83,7 +89,7 @@ def forecast_table(report: Report) -> Table:
             "?n eff", "coverage", "?<regime",
         ),
         rows=tuple(lines),
-        note="\n".join([*missing, *notes, *absent, skill]),
+        note="\n".join([*missing, *_doubts(report), *notes, *absent, skill]),
     )  # fmt: skip
 
 
@@ -91,7 +97,7 @@ def ranking(report: Report, horizons: Iterable[Horizon] = tuple(Horizon)) -> Tab
     """Return the skill of every model at every horizon, best mean first, no-change among them."""
     chosen = list(horizons)
     by_model: dict[str, dict[Horizon, ModelReport]] = {}
-    for model in report.models:
+    for model in (m for m in report.models if m.family != VOLATILITY):
         by_model.setdefault(model.model_id, {})[model.horizon] = model
 
     def order(model_id: str) -> tuple[float, str]:
@@ -105,8 +111,39 @@ def ranking(report: Report, horizons: Iterable[Horizon] = tuple(Horizon)) -> Tab
         rows=tuple(
             (m, *(_cell(by_model[m].get(h)) for h in chosen), _fit_seconds(by_model[m].values())) for m in ranked
         ),
-        note=_yardstick(report, chosen),
+        note="\n".join([*_doubts(report), *_repeats(report), SIGNIFICANT, _yardstick(report, chosen)]),
     )
+
+
+def volatility_ranking(report: Report) -> Table:
+    """Return what every volatility model is worth beside EWMA 0.97, horizon by horizon, best first."""
+    scored = [(m, m.metrics) for m in report.models if m.family == VOLATILITY and m.metrics]
+    order = list(Horizon)
+    scored.sort(key=lambda entry: (order.index(entry[0].horizon), entry[1].qlike or float("inf"), entry[0].model_id))
+    return Table(
+        title=f"Volatility · {heading(report)}",
+        columns=columns("<horizon", "<model", "QLIKE", "skill", "DM p", "MAE points a day", "n eff", "fit CPU s"),
+        rows=tuple(
+            (
+                str(model.horizon), model.model_id, number(m.qlike, 3), percent(m.skill, signed=True), number(m.dm_p),
+                number(m.volatility_mae, 3), number(m.n_effective, 0), number(model.fit_seconds, 1),
+            )
+            for model, m in scored
+        ),
+        note="skill: 1 − QLIKE / QLIKE of EWMA 0.97 on the same cutoffs",
+    )  # fmt: skip
+
+
+def _doubts(report: Report) -> list[str]:
+    return [f"TOO GOOD TO BE BELIEVED: {name}: {'; '.join(reasons)}" for name, reasons in report.suspect.items()]
+
+
+def _repeats(report: Report) -> list[str]:
+    return [
+        f"{horizon}: one opinion, one vote: {', '.join(group)}"
+        for horizon, groups in report.duplicates.items()
+        for group in groups
+    ]
 
 
 def _skill(model: ModelReport | None) -> float | None:
@@ -116,7 +153,10 @@ def _skill(model: ModelReport | None) -> float | None:
 def _cell(model: ModelReport | None) -> str:
     if model is None:
         return ""
-    return percent(_skill(model), signed=True) if model.metrics else model.status
+    if model.metrics is None:
+        return model.status
+    star = "*" if model.metrics.dm_p is not None and model.metrics.dm_p < SIGNIFICANCE else ""
+    return percent(_skill(model), signed=True) + star
 
 
 def _fit_seconds(models: Iterable[ModelReport]) -> str:
@@ -133,5 +173,8 @@ def _yardstick(report: Report, chosen: Sequence[Horizon]) -> str:
             if m.horizon == horizon and m.metrics and m.metrics.no_change_mape is not None
         ]
         if known:
-            parts.append(f"{horizon} {percent(known[0])}")
+            effective = [
+                m.metrics.n_effective for m in report.models if m.horizon == horizon and m.metrics and m.metrics.mape
+            ]
+            parts.append(f"{horizon} {percent(known[0])} on {number(max(effective), 0)} independent windows")
     return f"MAPE of no-change: {', '.join(parts)}" if parts else ""

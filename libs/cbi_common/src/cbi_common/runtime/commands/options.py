@@ -37,6 +37,8 @@ class View:
 
     run: Run
     as_json: bool
+    lake: str | None = None
+    """Where the run lies, as it was asked for; None: where the settings say."""
 
     @property
     def report(self) -> Report:
@@ -86,6 +88,6 @@ def over_a_run(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*, lake: str | None, run_id: str | None, as_json: bool, **rest: Any) -> None:
         from cbi_common.runtime.commands.reading import choose_run, read_runs
 
-        command(View(choose_run(read_runs(lake), run_id), as_json), **rest)
+        command(View(choose_run(read_runs(lake), run_id), as_json, lake), **rest)
 
     return wrapped
