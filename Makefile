@@ -8,7 +8,7 @@ PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.t
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check format bench schemas lock clean
+.PHONY: help setup run up test check format bench schemas features lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,10 +45,13 @@ bench: $(STAMP) ## measured figures, as ratios in one run
 schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas
 
+features: $(STAMP) ## rewrite the page of features after an edit of a market file
+	@$(BIN)/python -m ingest.features_page docs/features.md
+
 lock: $(STAMP) ## add what the pyproject files newly need to constraints.txt (all anew: delete it first)
 	@touch constraints.txt
 	@printf -- '-e %s\n' $(PROJECTS:/=) | $(BIN)/uv pip compile --quiet --universal --no-emit-index-url --no-header --no-annotate \
 		--python-version 3.11 --group dev -c constraints.txt - | grep -v '^-e' >constraints.new && mv constraints.new constraints.txt
 
 clean: ## remove the environment, caches and var/
-	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf $(VENV) .bqemulator var .mypy_cache .ruff_cache .pytest_cache

@@ -41,7 +41,7 @@ def test_soybean_oil_exports_the_files_of_the_plan() -> None:
 @pytest.mark.parametrize(
     ("column", "lag", "dropped"),
     [
-        ("cftc_commercial_net", 4, False),
+        ("cftc_commercial_net", 5, False),
         ("econ_gdp_growth", 88, False),
         ("cpi_yoy", 33, False),
         ("zl_f_close", None, False),

@@ -87,7 +87,7 @@ def test_soybean_oil_covers_the_groups_signs_and_pairs_of_the_domain() -> None:
     assert market.by_name["zl"].value == "soybean_oil_price_cwt"
     assert market.lot_size == 60_000
     assert len(market.features) >= 45
-    assert set(market.group_of.values()) == set(market.groups) - {"policy", "weather", "sentiment"}
+    assert set(market.group_of.values()) == set(market.groups)
     assert market.expected_signs == {"dxy": -1, "usd_brl": -1, "palm": 1, "cl": 1, "ho": 1, "vix": 0}
     assert all(market.drivers_of(series) for series in market.expected_signs)
     assert {pair[1] for pair in market.correlation_pairs} == {"palm", "cl", "ho", "zs", "dxy", "vix"}

@@ -7,6 +7,7 @@ from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import poisoned, random_dataset
 from cbi_common.timeseries.dataset import Dataset
+from cbi_common.timeseries.volatility import ewma_variance, realised_variance
 from trainer_metal.adapters.keras_volatility import DenseVolatility
 
 HORIZONS = (Horizon.W1, Horizon.M1)
@@ -34,11 +35,21 @@ def artifact() -> bytes:
 def test_storms_are_told_from_quiet_weather_and_both_are_right_on_average(artifact: bytes) -> None:
     learner = DenseVolatility()
     model = learner.load(artifact)
-    said = np.array([learner.forecast(model, DATA.until(i))[0] for i in range(70, 890, 7)])
-    stormy = DATA.features[70:890:7, 1] == 1
-    assert said[stormy].mean() == pytest.approx(0.03 * np.sqrt(5), rel=0.35)
-    assert said[~stormy].mean() == pytest.approx(0.008 * np.sqrt(5), rel=0.5)
-    assert said[stormy].min() > said[~stormy].max()
+    rows = np.arange(21, 895)
+    said = np.array([learner.forecast(model, DATA.until(int(i)))[0] for i in rows])
+    stormy = DATA.features[rows, 1] == 1
+    assert said[stormy].mean() > 2 * said[~stormy].mean()
+    realised = realised_variance(DATA.sessions, DATA.price, 5)[rows]
+    assert np.mean(realised / said**2) == pytest.approx(1.0, abs=0.15)
+
+
+def test_what_the_net_has_not_learned_is_ewma() -> None:
+    learner, calm = DenseVolatility(), random_dataset(900, columns=2, seed=3)
+    idle = {**PARAMS, "epochs": 1, "learning_rate": 1e-9}
+    model = learner.load(learner.fit(calm, HORIZONS, idle, ONES, 1))
+    said = learner.forecast(model, calm)
+    expected = np.sqrt(ewma_variance(calm.sessions, calm.price)[-1] * np.array([5, 21]))
+    assert said == pytest.approx(expected, rel=0.05)
 
 
 def test_equal_rows_and_seed_give_equal_bits_and_what_comes_later_none(artifact: bytes) -> None:
@@ -49,7 +60,7 @@ def test_equal_rows_and_seed_give_equal_bits_and_what_comes_later_none(artifact:
 
 
 def test_what_cannot_carry_a_fit_is_said() -> None:
-    with pytest.raises(DataError, match="only 195 rows have a volatility"):
+    with pytest.raises(DataError, match="only 174 rows have a volatility"):
         DenseVolatility().fit(DATA.until(199), (Horizon.W1,), PARAMS, np.ones(200), 1)
     with pytest.raises(DataError, match="no feature varies"):
         DenseVolatility().fit(DATA.without(DATA.names), HORIZONS, PARAMS, ONES, 1)

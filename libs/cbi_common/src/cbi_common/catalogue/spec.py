@@ -47,6 +47,10 @@ class ModelSpec(_Frozen):
     """One fit serves all horizons: one job instead of one per horizon."""
     seed: int = 20200101
     params: dict[str, Any] = {}
+    tune: dict[str, list[Any]] = {}
+    """Parameters to choices that a profile with trials tries on targets before 2020."""
+    hold_out: bool = False
+    """Learns from each row on its own, so that an era or a regime can be left out and forecast (profile full)."""
     refit_every: dict[str, int] = Field(min_length=1)
     """Profile to the number of refit periods between two fits; a profile that is not named does not train the model."""
     why: str = Field(min_length=10)
@@ -75,6 +79,10 @@ class ProfileSpec(_Frozen):
     scored_periods: int
     burn_in_periods: int
     min_train_sessions: int
+    trials: int = 0
+    """Other parameters tried for each model that names choices."""
+    hold_outs: bool = False
+    """Whether models are also trained without each era and regime."""
 
 
 class Catalogue(_Frozen):

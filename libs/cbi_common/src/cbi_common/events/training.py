@@ -98,6 +98,8 @@ class ModelTrained(EventData):
     """CPU seconds spent fitting in this pass; 0 when every fold came from the cache."""
     peak_mb: float | None
     metrics: Metrics
+    study: LakeRef | None = None
+    """JSON of a `cbi_common.training.study.Study`: parameters that were tried, scores on what was held out."""
 
 
 class ModelFailed(EventData):

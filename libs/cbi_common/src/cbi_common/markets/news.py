@@ -40,12 +40,17 @@ class NewsSpec(_Frozen):
     def _can_be_read_and_dated(self) -> Self:
         if self.title is None and not self.texts:
             raise ValueError(f"news {self.table}: name a title or a text")
-        if (self.published if self.dated == "published" else self.loaded) is None:
+        if self.clock is None:
             raise ValueError(f"news {self.table}: dated by {self.dated!r}, but no such column is named")
         return self
 
+    @property
+    def clock(self) -> str | None:
+        """Column that says when an article was known."""
+        return self.published if self.dated == "published" else self.loaded
+
     def columns(self) -> tuple[str, ...]:
-        """Return the columns that are read."""
+        """Return the columns that are read as far as the table has them; the clock and some text it must have."""
         named = (self.title, *self.texts, self.published, self.loaded, self.source, self.id)
         return tuple(dict.fromkeys(name for name in named if name is not None))
 

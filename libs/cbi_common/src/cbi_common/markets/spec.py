@@ -48,7 +48,7 @@ class SeriesSpec(_Frozen):
     """Sessions from the observation to the close at which it is known."""
     staleness_sessions: int = Field(ge=0)
     """Sessions a value may be carried beyond the close at which it became known."""
-    frequency: Literal["session", "week"] = "session"
+    frequency: Literal["session", "week", "month"] = "session"
     frozen_after: int = Field(default=10, ge=2)
     """Equal observations in a row that are believed."""
     max_move: float | None = Field(default=None, gt=0)

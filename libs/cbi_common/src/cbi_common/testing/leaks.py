@@ -44,7 +44,7 @@ def scaler_on_all_rows() -> None:
     keras_dense: Any = importlib.import_module("trainer_metal.adapters.keras_dense")
     honest = keras_dense.inputs_of
 
-    def leaky(train: Dataset) -> Any:
+    def leaky(train: Dataset, _: Any = None) -> Any:
         full = everything[0]
         return honest(full.without(set(full.names) - set(train.names)))
 

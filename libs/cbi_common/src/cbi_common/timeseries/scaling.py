@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cbi_common.timeseries.dataset import Dataset, Floats
 
@@ -43,17 +44,25 @@ class Inputs:
         return np.hstack([np.where(np.isnan(scaled), 0.0, scaled), flags])
 
 
-def inputs_of(train: Dataset) -> Inputs:
-    """Return the inputs that the training rows support; a column without values, or without variation, is left out."""
-    known = np.isfinite(train.features)
+def inputs_of(train: Dataset, counted: NDArray[np.bool_] | None = None) -> Inputs:
+    """Return the inputs that the training rows support; a column without values, or without variation, is left out.
+
+    Parameters
+    ----------
+    train : Dataset
+    counted : (n,) bool, optional
+        Rows that are learned from; the others decide nothing. None: all.
+    """
+    rows = train.features if counted is None else train.features[counted]
+    known = np.isfinite(rows)
     count = known.sum(axis=0)
-    filled = np.where(known, train.features, 0.0)
+    filled = np.where(known, rows, 0.0)
     centre = filled.sum(axis=0) / np.maximum(count, 1)
-    deviation = np.where(known, train.features - centre, 0.0)
+    deviation = np.where(known, rows - centre, 0.0)
     scale = np.sqrt((deviation**2).sum(axis=0) / np.maximum(count, 1))
     keep = np.flatnonzero(scale > 1e-12 * np.maximum(np.abs(centre), 1.0))
     names = tuple(train.names[i] for i in keep)
-    flagged = tuple(train.names[i] for i in keep if count[i] < len(train.sessions))
+    flagged = tuple(train.names[i] for i in keep if count[i] < len(rows))
     return Inputs(names, centre[keep], scale[keep], flagged)
 
 

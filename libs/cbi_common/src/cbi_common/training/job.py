@@ -30,6 +30,7 @@ from cbi_common.training.fold_cache import FoldCache
 from cbi_common.training.learner import Learner
 from cbi_common.training.predictions import Predictions
 from cbi_common.training.selection import last_session, weigher
+from cbi_common.training.study import best_recipe, study_of
 from cbi_common.training.walk_forward import Recipe, Walk, walk_forward
 
 
@@ -58,7 +59,8 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
     lake = Lake(arg["lake"])
     manifest = RunManifest.model_validate(lake.get_json(LakeRef.model_validate(arg["manifest"])))
     job = Job.model_validate(arg["job"])
-    spec = load_catalogue().model(job.model_id)
+    catalogue = load_catalogue()
+    spec = catalogue.model(job.model_id)
     if spec.dataset not in manifest.datasets:
         raise DataError(f"the export has no dataset {spec.dataset!r}", where=job.model_id, hint="export it")
     dataset = load_dataset(lake, manifest.datasets[spec.dataset]).until(manifest.as_of_session)
@@ -76,7 +78,11 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
     )
     cutoffs = sorted({session for horizon in job.horizons for session in manifest.cutoffs(horizon)})
     usable = manifest.usable_from.get(spec.dataset)
+    profile = catalogue.profiles[manifest.profile]
+    recipe, trials = best_recipe(lake, dataset, recipe, spec, profile, usable)
     walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake), usable)
+    study = study_of(lake, dataset, recipe, spec, profile, market, trials, usable)
+    kept = None if study is None else lake.put_json(f"study/{digest(arg['key'])}", study.model_dump(mode="json"))
     predicted = [_predictions(dataset, walk, i, spec, h, manifest.cutoffs(h)) for i, h in enumerate(job.horizons)]
     return [
         ModelTrained(
@@ -96,6 +102,7 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
             fit_seconds=walk.fit_seconds / len(job.horizons),
             peak_mb=None,
             metrics=_metrics(dataset, predictions, manifest, spec.quantity),
+            study=kept,
         )
         for predictions in predicted
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbi_common.catalogue.spec import Catalogue
+from cbi_common.catalogue.spec import Catalogue, load_catalogue
 from cbi_common.core.identity import digest
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.training import Device, Job
@@ -43,7 +43,7 @@ def job_key(manifest: RunManifest, job: Job, dataset: str, environment: Environm
     The run id and the other models' refits are not part of it, so a change to one model leaves the others' results.
     """
     ref, refits = manifest.datasets.get(dataset), manifest.refits_of(job.model_id)
-    usable = manifest.usable_from.get(dataset)
+    usable, profile = manifest.usable_from.get(dataset), load_catalogue().profiles[manifest.profile]
     decided = digest(
         environment.identity(),
         job.model_dump(mode="json"),
@@ -57,5 +57,7 @@ def job_key(manifest: RunManifest, job: Job, dataset: str, environment: Environm
         {h: manifest.windows[h].model_dump() for h in job.horizons if h in manifest.windows},
         manifest.cutoff_every,
         manifest.as_of_session,
+        # What a profile finds out besides.
+        [profile.trials, profile.hold_outs],
     )
     return f"trained/{decided}"

@@ -10,7 +10,7 @@ from cbi_common.catalogue.spec import ModelSpec
 from cbi_common.core.errors import DataError
 from cbi_common.markets.spec import Market
 from cbi_common.timeseries.calendar import session_number
-from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 from cbi_common.timeseries.eras import era_of, era_weights
 from cbi_common.timeseries.regimes import CLASSES, rule_labels
 
@@ -34,7 +34,7 @@ def weigher(spec: ModelSpec, market: Market) -> Callable[[Dataset], Floats]:
         if spec.eras:
             weights = np.where(np.isin(era_of(train.dates, eras), wanted), weights, 0.0)
         if spec.regime is not None:
-            weights = np.where(_labels(train, market) == CLASSES.index(spec.regime), weights, 0.0)
+            weights = np.where(regime_labels(train, market) == CLASSES.index(spec.regime), weights, 0.0)
         counted = weights > 0
         if not counted.any():
             raise DataError("no row to learn from", where=spec.id, hint="see the eras and regimes of the market file")
@@ -51,7 +51,11 @@ def last_session(spec: ModelSpec, market: Market) -> int | None:
     return session_number(max(end for end in ends if end is not None))
 
 
-def _labels(train: Dataset, market: Market) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def regime_labels(train: Dataset, market: Market) -> Ints:
+    """Return the regime of each row as the rules called it on the day: places in `CLASSES`, negative unknown.
+
+    The index of fear is the feature that is its level; without one volatility alone decides.
+    """
     fear = next((f.name for f in market.features if f.kind == "level" and f.inputs == (market.regime.fear,)), None)
     told = train.features[:, train.names.index(fear)] if fear in train.names else np.full(len(train.sessions), np.nan)
     return rule_labels(train.sessions, train.price, told, market.regime)

@@ -19,8 +19,9 @@ from ingest.domain.rows import Mask, Rows
 PLACEHOLDER_ROWS = 20
 """Rows of one and the same value from which on a series says nothing."""
 
-# Two Tuesdays in a row are holidays at the turn of some years.
-_WEEKLY_HOLE = 15
+_HOLES = {"week": 15, "month": 26}
+"""Sessions from one observation to the next that are no hole: two Tuesdays in a row are holidays at the turn of some
+years, and a month has up to 23 sessions, of which the first may be one or two late."""
 
 Checked = tuple[Rows, list[Flaw]]
 
@@ -149,11 +150,10 @@ def find_holes(rows: Rows, spec: SeriesSpec) -> list[Flaw]:
     """Report sessions without an observation between the first and the last one, or weeks for a weekly series."""
     if len(rows) < 2:
         return []
-    if spec.frequency == "week":
-        wide = np.diff(rows.sessions, prepend=rows.sessions[0]) > _WEEKLY_HOLE
-        return rows.flaws(
-            "calendar_hole", wide, f"first after more than {_WEEKLY_HOLE} sessions: unknown there", "info"
-        )
+    if spec.frequency in _HOLES:
+        usual = _HOLES[spec.frequency]
+        wide = np.diff(rows.sessions, prepend=rows.sessions[0]) > usual
+        return rows.flaws("calendar_hole", wide, f"first after more than {usual} sessions: unknown there", "info")
     missing = int(rows.sessions[-1] - rows.sessions[0] + 1 - len(rows))
     if not missing:
         return []

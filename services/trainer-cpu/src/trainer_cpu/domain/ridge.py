@@ -61,7 +61,7 @@ class Ridge:
         if len(horizons) != 1:
             raise JobError("one model predicts one horizon", where=self.name, hint="set joint = false in the catalogue")
         targets, rows = labelled(train, horizons[0], weights, LEAST_ROWS)
-        inputs = inputs_of(train)
+        inputs = inputs_of(train, weights > 0)
         if not inputs.names:
             raise DataError("no feature is left", where=self.name, hint="see `cbi quality`")
         scale = target_scale(targets)

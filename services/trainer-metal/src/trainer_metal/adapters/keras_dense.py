@@ -51,7 +51,7 @@ class Dense:
         """Fit on the rows with an outcome at any horizon (see `cbi_common.training.learner.Learner`)."""
         settings = Params.model_validate(params)
         targets = keras_fit.targets_of(train, horizons, weights)
-        inputs = inputs_of(train)
+        inputs = inputs_of(train, weights > 0)
         if not inputs.names:
             raise DataError("no feature varies", where=self.name, hint="see `cbi quality`")
         scale = np.array([target_scale(column) for column in targets.T])

@@ -49,7 +49,7 @@ class SequenceNet:
         """Fit on windows that end at a row with an outcome (see `cbi_common.training.learner.Learner`)."""
         settings = validated(params)
         targets = keras_fit.targets_of(train, horizons, weights)
-        inputs = inputs_of(train)
+        inputs = inputs_of(train, weights > 0)
         if not inputs.names:
             raise DataError("no feature varies", where=self.name, hint="see `cbi quality`")
         scale = np.array([target_scale(column) for column in targets.T])

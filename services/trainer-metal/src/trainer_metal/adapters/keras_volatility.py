@@ -12,7 +12,7 @@ from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.scaling import inputs_of
-from cbi_common.timeseries.volatility import realised_variance
+from cbi_common.timeseries.volatility import ewma_variance, realised_variance
 from trainer_metal.adapters.keras_dense import Dense, Params
 from trainer_metal.domain.network import Network
 
@@ -21,9 +21,10 @@ LEAST_ROWS = 252
 
 @dataclass(frozen=True)
 class DenseVolatility(Dense):
-    """Learner of the log realised variance over all horizons at once, from the drivers; forecasts are its root.
+    """Learner of how far the variance over each horizon will lie from what EWMA 0.97 expects, from the drivers.
 
-    The net is a `Network` like any other: what its heads are centred on lies in their biases.
+    Its heads start at EWMA, so what the net has not learned it does not claim. It is a `Network` like any other: what
+    makes its variances right on average lies in the biases of the heads.
     """
 
     name: str = "dense_volatility"
@@ -33,19 +34,17 @@ class DenseVolatility(Dense):
     ) -> bytes:
         """Fit on the rows whose volatility is known at any horizon (see `cbi_common.training.learner.Learner`)."""
         settings = Params.model_validate(params)
-        inputs = inputs_of(train)
+        inputs = inputs_of(train, weights > 0)
         if not inputs.names:
             raise DataError("no feature varies", where=self.name, hint="see `cbi quality`")
-        logs = np.column_stack([_log_variance(train, horizon) for horizon in horizons])
+        logs = np.column_stack([_log_ratio(train, horizon) for horizon in horizons])
         counted = np.isfinite(logs) & (weights > 0)[:, None]
         if (n := int(counted.sum(axis=0).min())) < LEAST_ROWS:
             raise DataError(f"only {n} rows have a volatility", where=self.name, hint="give a longer history")
         logs = np.where(counted, logs, np.nan)
-        centre, scale = np.nanmean(logs, axis=0), np.nanstd(logs, axis=0)
-        if (scale == 0).any():
-            raise DataError("the volatility never changed", where=self.name, hint="see `cbi quality`")
+        scale = np.sqrt(np.nanmean(logs**2, axis=0))
         rows = counted.any(axis=1)
-        x, y = inputs.of(train)[rows], ((logs - centre) / scale)[rows]
+        x, y = inputs.of(train)[rows], (logs / scale)[rows]
         fitted = self._train(x, y, weights[rows], settings, seed)
         layers = tuple((kernel.astype(np.float64), bias.astype(np.float64)) for kernel, bias in fitted)
         raw = Network(tuple(horizons), inputs, scale, layers)
@@ -53,14 +52,18 @@ class DenseVolatility(Dense):
         # The mean of exp(error) makes the variance right on average, whatever the errors' distribution (Duan, 1983).
         smear = np.log(np.nanmean(np.exp(y * scale - said), axis=0))
         kernel, bias = layers[-1]
-        shifted = (*layers[:-1], (kernel, bias + (centre + smear) / scale))
+        shifted = (*layers[:-1], (kernel, bias + smear / scale))
         return replace(raw, layers=shifted).to_bytes()
 
     def forecast(self, model: Network, view: Dataset) -> Floats:
         """Return the standard deviation of the log return over each horizon, (n_horizons,)."""
-        return np.asarray(np.sqrt(np.exp(super().forecast(model, view))), dtype=np.float64)
+        variance = ewma_variance(view.sessions, view.price)[-1]
+        steps = np.array([horizon.sessions for horizon in model.horizons])
+        return np.asarray(np.sqrt(variance * steps * np.exp(super().forecast(model, view))), dtype=np.float64)
 
 
-def _log_variance(train: Dataset, horizon: Horizon) -> Floats:
-    found = realised_variance(train.sessions, train.price, horizon.sessions)
+def _log_ratio(train: Dataset, horizon: Horizon) -> Floats:
+    """Log of the realised variance over what EWMA expected, NaN where either is not known."""
+    expected = horizon.sessions * ewma_variance(train.sessions, train.price)
+    found = realised_variance(train.sessions, train.price, horizon.sessions) / expected
     return np.log(found, where=found > 0, out=np.full(len(found), np.nan))

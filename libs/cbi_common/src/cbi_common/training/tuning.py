@@ -1,0 +1,115 @@
+"""The choice of a model's parameters on targets before 2020: what is scored later is never looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from cbi_common.core.errors import DataError, JobError
+from cbi_common.core.identity import digest
+from cbi_common.events.manifest import Refit
+from cbi_common.storage.lake import Lake
+from cbi_common.timeseries.calendar import session_date, session_number
+from cbi_common.timeseries.dataset import Dataset
+from cbi_common.timeseries.folds import refit_grid
+from cbi_common.training.fold_cache import FoldCache
+from cbi_common.training.walk_forward import Recipe, walk_forward
+
+UNTIL = date(2019, 12, 31)
+"""No target after this day is looked at (DOMAIN section 6)."""
+
+YEARS = 8
+REFIT_SESSIONS = 252
+CUTOFF_SESSIONS = 10
+LEAST_CUTOFFS = 100
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Parameters that were chosen, and every one that was tried.
+
+    Attributes
+    ----------
+    params : mapping
+    trials : parameters and loss of each trial, the catalogue's own first; a loss is the mean over the horizons of
+        MAE / MAE of no-change, None where the fit failed
+    """
+
+    params: dict[str, Any]
+    trials: tuple[dict[str, Any], ...]
+
+
+def tune(
+    lake: Lake,
+    dataset: Dataset,
+    recipe: Recipe,
+    choices: Mapping[str, Sequence[Any]],
+    trials: int,
+    usable_from: Mapping[str, int] | None = None,
+) -> Tuned | None:
+    """Try the catalogue's parameters and ``trials`` others, and return the best; None when there is too little data.
+
+    Every trial is a walk-forward over the eight years before `UNTIL`, refitted once a year. Trials are drawn by Optuna
+    (TPE) with the recipe's seed, so the same inputs choose the same; fits come from the fold cache, so a search that
+    was killed goes on where it was.
+    """
+    import optuna
+
+    past = dataset.until(session_number(UNTIL))
+    cutoffs = _cutoffs(past)
+    if len(cutoffs) < LEAST_CUTOFFS:
+        return None
+    rows = past.digests([int(past.sessions[-1])])[0]
+    asked = [recipe.learner.name, list(recipe.horizons), dict(recipe.params), recipe.seed, dict(recipe.environment)]
+    key = f"tuning/{digest(asked, rows, {k: list(v) for k, v in choices.items()}, trials)}"
+    stored = lake.get_if_intact(key)
+    if stored is not None:
+        raw = json.loads(stored)
+        return Tuned(raw["params"], tuple(raw["trials"]))
+    first, last = cutoffs[0], cutoffs[-1]
+    refits = [
+        Refit(date=session_date(s), session=s, model_ids=(), cause="tuning")
+        for s in refit_grid(first, last, REFIT_SESSIONS)
+        if s > past.sessions[0]
+    ]
+    cache = FoldCache(lake)
+
+    def loss(params: Mapping[str, Any]) -> float | None:
+        try:
+            walk = walk_forward(past, refits, cutoffs, replace(recipe, params=params), cache, usable_from)
+        except (DataError, JobError):
+            return None
+        places = np.searchsorted(past.sessions, walk.sessions)
+        ratios = []
+        for i, horizon in enumerate(recipe.horizons):
+            y = past.targets(horizon)[places]
+            known = np.isfinite(y)
+            ratios.append(np.abs(walk.y_hat[known, i] - y[known]).mean() / np.abs(y[known]).mean())
+        return float(np.mean(ratios))
+
+    tried: list[dict[str, Any]] = [{"params": {}, "loss": loss(recipe.params)}]
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=recipe.seed % 2**32))
+    for _ in range(trials):
+        trial = study.ask()
+        # Optuna keeps choices that are lists only as text.
+        chosen = {name: values[trial.suggest_int(name, 0, len(values) - 1)] for name, values in choices.items()}
+        found = loss({**recipe.params, **chosen})
+        study.tell(trial, found, state=optuna.trial.TrialState.FAIL if found is None else None)
+        tried.append({"params": chosen, "loss": found})
+    best = min((t for t in tried if t["loss"] is not None), key=lambda t: t["loss"], default=tried[0])
+    tuned = Tuned({**recipe.params, **best["params"]}, tuple(tried))
+    lake.put_json(key, {"params": tuned.params, "trials": list(tuned.trials)})
+    return tuned
+
+
+def _cutoffs(past: Dataset) -> list[int]:
+    if not len(past.sessions):
+        return []
+    first = max(session_number(UNTIL) - YEARS * REFIT_SESSIONS, int(past.sessions[0]) + 4 * REFIT_SESSIONS)
+    return [int(session) for session in past.sessions if session >= first and session % CUTOFF_SESSIONS == 0]
