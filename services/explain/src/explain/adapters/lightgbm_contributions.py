@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import ModuleType
 
 import numpy as np
 
-from cbi_common.core.errors import DataError
 from cbi_common.timeseries.dataset import Floats
 from cbi_common.training.lean_import import absent
+from explain.domain.row import Row, values_of
 
 
-def contributions(artifact: bytes, row: Mapping[str, float]) -> tuple[list[str], Floats, float]:
+def contributions(artifact: bytes, row: Row) -> tuple[list[str], Floats, float]:
     """Return what each feature contributes to the prediction for one row.
 
     Parameters
@@ -36,10 +35,7 @@ def contributions(artifact: bytes, row: Mapping[str, float]) -> tuple[list[str],
     """
     booster = _load().Booster(model_str=artifact.decode())
     names = [str(name) for name in booster.feature_name()]
-    if lost := [name for name in names if name not in row]:
-        raise DataError(f"no column {lost[0]!r} for a model that was fitted on it", where="explain", hint="train again")
-    values = np.array([[row[name] for name in names]], dtype=np.float64)
-    found = np.asarray(booster.predict(values, pred_contrib=True, num_threads=1), dtype=np.float64)[0]
+    found = np.asarray(booster.predict(values_of(names, row), pred_contrib=True, num_threads=1), dtype=np.float64)[0]
     return names, found[:-1], float(found[-1])
 
 
