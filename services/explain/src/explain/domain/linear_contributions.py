@@ -12,7 +12,7 @@ from explain.domain.row import Row, values_of
 
 
 def contributions(artifact: bytes, row: Row) -> tuple[list[str], Floats, float]:
-    """Return feature names (p), what each contributes as log return (p,), and 0: what a line through the origin expects.
+    """Return feature names (p), what each contributes as log return (p,), and 0: a line through the origin expects it.
 
     Parameters
     ----------
