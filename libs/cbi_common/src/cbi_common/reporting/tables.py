@@ -14,7 +14,8 @@ VOLATILITY = "volatility"
 """Family of the models that have a table of their own: their yardstick is not no-change."""
 
 SIGNIFICANCE = 0.05
-SIGNIFICANT = f"* p < {SIGNIFICANCE} against no-change (Diebold-Mariano, one-sided): 1 in 20 without skill has it"
+FALSE_DISCOVERIES = 0.10
+"""Share of luck accepted among the models that are said to beat no-change."""
 
 
 class Column(NamedTuple):
@@ -111,7 +112,7 @@ def ranking(report: Report, horizons: Iterable[Horizon] = tuple(Horizon)) -> Tab
         rows=tuple(
             (m, *(_cell(by_model[m].get(h)) for h in chosen), _fit_seconds(by_model[m].values())) for m in ranked
         ),
-        note="\n".join([*_doubts(report), *_repeats(report), SIGNIFICANT, _yardstick(report, chosen)]),
+        note="\n".join([*_doubts(report), *_repeats(report), *_discoveries(report), _yardstick(report, chosen)]),
     )
 
 
@@ -132,6 +133,26 @@ def volatility_ranking(report: Report) -> Table:
         ),
         note="skill: 1 − QLIKE / QLIKE of EWMA 0.97 on the same cutoffs",
     )  # fmt: skip
+
+
+def _discoveries(report: Report) -> list[str]:
+    """How many of all the comparisons with no-change are more than luck (Benjamini & Yekutieli, 2001)."""
+    from scipy.stats import false_discovery_control
+
+    compared = [
+        (f"{model.model_id} {model.horizon}", model.metrics.dm_p)
+        for model in report.models
+        if model.family != VOLATILITY and model.metrics and model.metrics.dm_p is not None
+    ]
+    if not compared:
+        return []
+    adjusted = false_discovery_control([p for _, p in compared], method="by")
+    kept = [name for (name, _), p in zip(compared, adjusted, strict=True) if p < FALSE_DISCOVERIES]
+    lucky = sum(p < SIGNIFICANCE for _, p in compared)
+    return [
+        f"* p < {SIGNIFICANCE} against no-change (Diebold-Mariano, one-sided): {lucky} of {len(compared)} comparisons; "
+        f"after a false-discovery correction at {FALSE_DISCOVERIES:.0%}: {', '.join(kept) or 'none'}"
+    ]
 
 
 def _doubts(report: Report) -> list[str]:
