@@ -1,4 +1,5 @@
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -35,3 +36,17 @@ def test_a_submodule_comes_without_its_package(tmp_path, monkeypatch):
 def test_a_package_that_is_not_there_is_an_import_error():
     with pytest.raises(ModuleNotFoundError, match="no_such_package"):
         submodule("no_such_package.part")
+
+
+def test_arrow_settles_that_there_is_no_pandas_and_reads_days_all_the_same():
+    program = """
+import sys
+from cbi_common.training.lean_import import arrow_without_pandas
+arrow_without_pandas()
+import pyarrow as pa
+days = pa.chunked_array([pa.array([1, None], pa.date32())]).to_numpy()
+moments = pa.array([1], pa.timestamp("ns")).to_numpy(zero_copy_only=False)
+print(days.astype("datetime64[D]").tolist(), moments.dtype, "pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[datetime.date(1970, 1, 2), None] datetime64[ns] False"

@@ -13,7 +13,7 @@ from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.warehouse import Warehouse
 from cbi_common.timeseries.panel import as_known
-from ingest.adapters.articles import net, put_articles, read_news, score_articles
+from ingest.adapters.articles import NewsTables, net, put_articles, read_news, score_articles
 from ingest.adapters.finbert import FinBert
 from ingest.adapters.sources import fingerprints
 from ingest.domain.news import cleaning
@@ -34,12 +34,12 @@ class Survey:
     ----------
     articles : list of Article, as they came out
     counts : table to what became of its rows
-    troubles : table that could not be read to the reason
+    tables : NewsTables
     """
 
     articles: list[Article]
     counts: dict[str, Counts]
-    troubles: dict[str, str]
+    tables: NewsTables
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def gather(lake: Lake, market: Market, warehouse: Warehouse, as_of_session: int,
 def survey(market: Market, warehouse: Warehouse, as_of_session: int) -> Survey:
     """Read and clean the articles of a market that has news."""
     assert market.sentiment is not None
-    rows, troubles = read_news(market, warehouse)
-    return Survey(*choose(rows, market.sentiment, as_of_session), troubles)
+    tables = read_news(market, warehouse)
+    return Survey(*choose(tables.rows, market.sentiment, as_of_session), tables)
 
 
 def weigh(lake: Lake, spec: SentimentSpec, found: Survey, model: FinBert | None) -> News:
@@ -119,7 +119,7 @@ def weigh(lake: Lake, spec: SentimentSpec, found: Survey, model: FinBert | None)
     series = sentiment_rows(found.articles, net(scores), spec)
     lost = {name: "no article says anything of it" for name, _ in spec.series() if name not in series}
     latest = _latest(found.articles, series)
-    return News(series, lost, None, put_articles(lake, found.articles, scores), {**report, "latest": latest})
+    return News(series, lost, None, put_articles(lake, model, found.articles, scores), {**report, "latest": latest})
 
 
 def _absent(spec: SentimentSpec, reason: str, report: dict[str, Any]) -> News:
@@ -129,7 +129,7 @@ def _absent(spec: SentimentSpec, reason: str, report: dict[str, Any]) -> News:
 
 def _nothing(found: Survey) -> str:
     if not found.counts:
-        return "no table of articles can be read: " + "; ".join(f"{t}: {why}" for t, why in found.troubles.items())
+        return "no table of articles can be read: " + "; ".join(f"{t}: {w}" for t, w in found.tables.troubles.items())
     read, later = (sum(getattr(counts, name) for counts in found.counts.values()) for name in ("read", "later"))
     return f"none of {read:,} articles by as_of can be used, {later:,} came later"
 
@@ -139,8 +139,11 @@ def _read(found: Survey, spec: SentimentSpec) -> dict[str, Any]:
     topics = Counter(topic for article in articles for topic in article.topics)
     return {
         "tables": {
-            **{table: counts.report() for table, counts in found.counts.items()},
-            **{table: {"trouble": why} for table, why in found.troubles.items()},
+            **{
+                table: {**counts.report(), "missing": found.tables.missing[table]}
+                for table, counts in found.counts.items()
+            },
+            **{table: {"trouble": why} for table, why in found.tables.troubles.items()},
         },
         "articles": len(articles),
         "sessions": len({article.session for article in articles}),

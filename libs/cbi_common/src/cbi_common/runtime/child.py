@@ -22,6 +22,7 @@ from typing import Any
 
 from cbi_common.core.errors import CbiError
 from cbi_common.core.identity import canonical_json
+from cbi_common.training.lean_import import arrow_without_pandas
 
 Job = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -37,6 +38,7 @@ def main(order_fd: int, answer_fd: int) -> None:
         order = json.load(file)
     _limit_cpu(order["cpu_limit_s"])
     sys.excepthook = partial(_tell_failure, answer_fd)
+    arrow_without_pandas()
     value = _function(order["entry"])(order["argument"])
     _tell(answer_fd, {"value": value, "cpu_s": _cpu_s(), "peak_mb": _peak_mb()})
 

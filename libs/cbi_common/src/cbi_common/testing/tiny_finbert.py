@@ -14,8 +14,8 @@ GOOD = ("gains", "raised", "strong", "tight", "surges")
 BAD = ("slides", "cut", "weak", "ample", "plunges")
 _OTHERS = (
     "soybean oil palm traders call the outlook and stocks see no clear direction little changed kept as on of by in "
-    "percent chinese crushers their purchases exporters brazil offers talks about tariffs expectations rain over midwest "
-    "estimates crop blenders demand for feedstock , . : ##s"
+    "percent chinese crushers their purchases exporters brazil offers talks about tariffs expectations rain over "
+    "midwest estimates crop blenders demand for feedstock , . : ##s"
 )
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *GOOD, *BAD, *_OTHERS.split())
 ORDER = ("positive", "negative", "neutral")
@@ -29,7 +29,7 @@ def write_model(folder: Path, order: Sequence[str] = ORDER, *, outputs: int = 3,
     import onnx
 
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(_graph(*_numbers(order, seed), outputs), str(folder / "model.onnx"))
+    onnx.save(_graph(_numbers(order, seed), outputs), str(folder / "model.onnx"))
     config = {
         "model_type": "bert",
         "vocab_size": len(WORDS),
@@ -51,7 +51,7 @@ def forward(ids: Sequence[int], order: Sequence[str] = ORDER, seed: int = 1) -> 
 
 
 def _numbers(order: Sequence[str], seed: int) -> tuple[NDArray[np.float32], ...]:
-    """Embedding (words, 4), token types (2, 4), weights (4, 3), bias (3,): good words push to positive, bad to negative."""
+    """Embedding (words, 4), token types (2, 4), weights (4, 3), bias (3,): good words push to positive."""
     rng = np.random.default_rng(seed)
     embedding = rng.normal(0, 0.05, (len(WORDS), 4)).astype(np.float32)
     for column, words in enumerate((GOOD, BAD)):
@@ -61,16 +61,11 @@ def _numbers(order: Sequence[str], seed: int) -> tuple[NDArray[np.float32], ...]
     return embedding, kinds, weights, np.array([0.1, -0.1, 0.05], dtype=np.float32)
 
 
-def _graph(
-    embedding: NDArray[np.float32],
-    kinds: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    outputs: int,
-) -> Any:
+def _graph(numbers: tuple[NDArray[np.float32], ...], outputs: int) -> Any:
     """Mean of the embeddings that the attention mask lets through, then a linear layer."""
     from onnx import TensorProto, helper, numpy_helper
 
+    embedding, kinds, weights, bias = numbers
     constants = {
         "embedding": embedding,
         "kinds": kinds,

@@ -11,6 +11,7 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -28,6 +29,30 @@ def absent(*names: str) -> Iterator[None]:
     finally:
         for name in hidden:
             sys.modules.pop(name, None)
+
+
+class _NoPandas(MetaPathFinder):
+    """Says that there is no pandas; compiled code does not take ``None`` in ``sys.modules`` for an answer."""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is left out", name=fullname)
+
+
+def arrow_without_pandas() -> None:
+    """Let pyarrow settle for good that there is no pandas.
+
+    With the first array that it makes it imports pandas, half a second, to be able to tell a column of pandas' from
+    others; nothing here hands it one. A process that has pandas already keeps it.
+    """
+    import pyarrow
+
+    blind = _NoPandas()
+    sys.meta_path.insert(0, blind)
+    try:
+        pyarrow.array([0])
+    finally:
+        sys.meta_path.remove(blind)
 
 
 def submodule(name: str) -> ModuleType:

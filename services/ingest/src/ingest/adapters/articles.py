@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -11,11 +12,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cbi_common.core.errors import DataError
-from cbi_common.core.identity import digest
+from cbi_common.core.identity import digest, sha256_hex
 from cbi_common.events.base import LakeRef
+from cbi_common.markets.news import NewsSpec
 from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
-from cbi_common.storage.tables import put_table
+from cbi_common.storage.tables import put_table, table_bytes
 from cbi_common.storage.warehouse import Warehouse
 from ingest.adapters.finbert import FinBert
 from ingest.adapters.finbert_folder import LABELS
@@ -24,23 +26,45 @@ from ingest.domain.news.articles import Article, Raw, misfits, read_articles
 Floats = NDArray[np.float64]
 
 
-def read_news(market: Market, warehouse: Warehouse) -> tuple[dict[str, list[Raw]], dict[str, str]]:
-    """Return the rows of the market's news tables, and of those that cannot be read why."""
-    have, rows, troubles = set(warehouse.tables()), {}, {}
+@dataclass(frozen=True)
+class NewsTables:
+    """The market's tables of articles.
+
+    Attributes
+    ----------
+    rows : table to its rows
+    missing : table to the columns it was read without
+    troubles : table that cannot be read to the reason
+    """
+
+    rows: dict[str, list[Raw]] = field(default_factory=dict)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+
+
+def read_news(market: Market, warehouse: Warehouse) -> NewsTables:
+    """Read the market's tables of articles; one that is missing or damaged says so and stops nobody."""
+    have, found = set(warehouse.tables()), NewsTables()
     for spec in market.news:
         if spec.table not in have:
-            troubles[spec.table] = "missing_table: the warehouse has no such table"
+            found.troubles[spec.table] = "missing_table: the warehouse has no such table"
             continue
         try:
-            schema = warehouse.schema(spec.table)
-            wrong = ["empty_table: the table has no rows"] if not warehouse.rows(spec.table) else misfits(schema, spec)
-            if wrong:
-                troubles[spec.table] = wrong[0]
-            else:
-                rows[spec.table] = list(read_articles(warehouse.read(spec.table, spec.columns()), spec))
+            _read(warehouse, spec, found)
         except DataError as error:
-            troubles[spec.table] = f"unreadable: {error.what}"
-    return rows, troubles
+            found.troubles[spec.table] = f"unreadable: {error.what}"
+    return found
+
+
+def _read(warehouse: Warehouse, spec: NewsSpec, found: NewsTables) -> None:
+    schema = warehouse.schema(spec.table)
+    wrong = misfits(schema, spec) if warehouse.rows(spec.table) else ("empty_table: the table has no rows",)
+    if wrong:
+        found.troubles[spec.table] = "; ".join(wrong)
+        return
+    there = tuple(name for name in spec.columns() if name in schema.names)
+    found.rows[spec.table] = list(read_articles(warehouse.read(spec.table, there), spec))
+    found.missing[spec.table] = [name for name in spec.columns() if name not in there]
 
 
 def score_articles(lake: Lake, model: FinBert, articles: Sequence[Article]) -> Floats:
@@ -61,14 +85,14 @@ def score_articles(lake: Lake, model: FinBert, articles: Sequence[Article]) -> F
     return np.array(scores, dtype=np.float64).reshape(-1, len(LABELS))
 
 
-def put_articles(lake: Lake, articles: Sequence[Article], scores: Floats) -> LakeRef:
+def put_articles(lake: Lake, model: FinBert, articles: Sequence[Article], scores: Floats) -> LakeRef:
     """Store which articles each session's numbers were made of.
 
     Returns
     -------
     LakeRef
         Parquet with a row per article, ascending by session: session, known_from, table, article_id, source, published,
-        loaded, title, sha256 of the text, topics, the three probabilities and ``net``, their difference.
+        loaded, title, sha256 of the text, topics, fingerprint of the model, the three probabilities and ``net``.
     """
     raws = [article.raw for article in articles]
     columns: dict[str, pa.Array[Any]] = {
@@ -82,12 +106,12 @@ def put_articles(lake: Lake, articles: Sequence[Article], scores: Floats) -> Lak
         "title": pa.array([raw.title for raw in raws], pa.string()),
         "sha256": pa.array([article.sha256 for article in articles], pa.string()),
         "topics": pa.array([" ".join(article.topics) for article in articles], pa.string()),
+        "model": pa.array([model.fingerprint] * len(articles), pa.string()),
         **{label: pa.array(scores[:, column]) for column, label in enumerate(LABELS)},
         "net": pa.array(net(scores)),
     }
     table = pa.table(columns)
-    content = digest(columns["sha256"].to_pylist(), columns["article_id"].to_pylist(), scores.tolist())
-    return put_table(lake, f"news/{content}", table)
+    return put_table(lake, f"news/{sha256_hex(table_bytes(table))}", table)
 
 
 def net(scores: Floats) -> Floats:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.adapters.finbert_folder import CONVERT, LABELS, SAFETENSORS, Files, find_files, unfit
+from ingest.adapters.finbert_folder import CONVERT, LABELS, Files, find_files, unfit
 
 if TYPE_CHECKING:
     from tokenizers import BertWordPieceTokenizer
@@ -86,10 +86,6 @@ class FinBert:
 
     @cached_property
     def _forward(self) -> Forward:
-        if self._files.weights == SAFETENSORS:
-            from ingest.adapters.finbert_torch import open_torch
-
-            return open_torch(self._files.folder)
         return _open_onnx(self._files.folder, self._files.weights)
 
 

@@ -6,11 +6,11 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cbi_common.core.errors import InfrastructureError, UsageError
+from cbi_common.core.errors import UsageError
 from cbi_common.core.identity import digest, sha256_hex
 
 VERSION = 1
@@ -21,10 +21,10 @@ TOKENS = 128
 """Longest text in tokens, as FinBERT was trained."""
 
 ONNX = ("model_quantized.onnx", "model_int8.onnx", "model.onnx")
-SAFETENSORS = "model.safetensors"
 CONVERT = "convert it once: `optimum-cli export onnx --model ProsusAI/finbert DIR`, and set CBI_FINBERT=DIR"
 
-_PICKLED = ("pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
+_OTHER = ("model.safetensors", "pytorch_model.bin", "tf_model.h5", "flax_model.msgpack")
+"""Weights of other programs; those of torch may run code when they are opened."""
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
@@ -99,7 +99,7 @@ def find_files(setting: str) -> Files:
     # Large networks keep their numbers in a second file, MODEL.onnx_data.
     files = sorted((folder / weights).parent.glob(f"{Path(weights).name}*"))
     content = [[sha256_hex(file.read_bytes()) for file in files], order, words, tokens]
-    fingerprint = digest(VERSION, content, _runtime(weights), platform.machine())
+    fingerprint = digest(VERSION, content, f"onnxruntime {version('onnxruntime')}", platform.machine())
     return Files(folder, weights, order, vocabulary, tokens, fingerprint)
 
 
@@ -133,12 +133,10 @@ def _weights(folder: Path) -> str:
         for at in (name, f"onnx/{name}"):
             if (folder / at).is_file():
                 return at
-    if (folder / SAFETENSORS).is_file():
-        return SAFETENSORS
-    pickled = next((name for name in _PICKLED if (folder / name).is_file()), None)
-    if pickled is not None:
-        raise unfit(folder, f"{pickled} is not read, for such a file may run code when it is opened", CONVERT)
-    raise unfit(folder, f"no weights: neither {', '.join(ONNX)} nor {SAFETENSORS}", CONVERT)
+    other = next((name for name in _OTHER if (folder / name).is_file()), None)
+    if other is not None:
+        raise unfit(folder, f"{other} is not read, only ONNX is", CONVERT)
+    raise unfit(folder, f"no weights: none of {', '.join(ONNX)}", CONVERT)
 
 
 def _order(folder: Path, config: dict[str, Any]) -> tuple[str, ...]:
@@ -168,15 +166,6 @@ def _vocabulary(folder: Path) -> Vocabulary:
     if not isinstance(ids, dict) or any(word not in ids for word in _SPECIAL):
         raise unfit(folder, f"{file} is no vocabulary of word pieces with {', '.join(_SPECIAL)}", "FinBERT is a BERT")
     return Vocabulary(ids, bool(lowercase), file)
-
-
-def _runtime(weights: str) -> str:
-    name = "torch" if weights == SAFETENSORS else "onnxruntime"
-    try:
-        return f"{name} {version(name)}"
-    except PackageNotFoundError:
-        what = f"{weights} needs {name}, which is not installed"
-        raise InfrastructureError(what, where="CBI_FINBERT", hint=CONVERT) from None
 
 
 def _json(folder: Path, name: str) -> dict[str, Any]:

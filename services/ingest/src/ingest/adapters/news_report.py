@@ -26,7 +26,7 @@ def _read(found: dict[str, Any]) -> Table:
         (
             name,
             *(f"{counts[part]:,}" if part in counts else UNKNOWN for part in ("read", "kept", "later")),
-            counts.get("trouble") or ", ".join(f"{what} {count:,}" for what, count in counts["changed"].items()),
+            counts.get("trouble") or _remarks(counts),
         )
         for name, counts in found["tables"].items()
     )
@@ -35,10 +35,15 @@ def _read(found: dict[str, Any]) -> Table:
     covered = f"{span} from {found['first']} to {found['last']}; {about}" if found["articles"] else span
     return Table(
         f"News of {found['market'].upper()} in {found['warehouse']} as of {found['as_of'] or 'the last article'}",
-        columns("<table", "rows", "kept", "later", "<taken out of texts"),
+        columns("<table", "rows", "kept", "later", "<remarks"),
         rows,
         f"{covered}\nan article counts from the session after the day it came out",
     )
+
+
+def _remarks(counts: dict[str, Any]) -> str:
+    changed = [f"{what} {count:,}" for what, count in counts["changed"].items()]
+    return ", ".join([*changed, *(f"no column {name}" for name in counts["missing"])])
 
 
 def _latest(found: dict[str, Any]) -> Table:
@@ -51,5 +56,5 @@ def _latest(found: dict[str, Any]) -> Table:
         f"Sentiment of {latest['session']} by {found['model']['name']}, {latest['count']} articles",
         columns("<of", "net"),
         (*((name, number(value, signed=True)) for name, value in named), *moods),
-        f"net: positive less negative, -1 to 1; mood: all articles so far, fading\narticles: {found['provenance']['key']}",
+        f"net: positive less negative, -1 to 1; mood: fading mean of all\nmade of {found['provenance']['key']}",
     )

@@ -33,19 +33,19 @@ def moving_alike(moves: Floats, limit: float = ALIKE) -> NDArray[np.bool_]:
     limit : float
         Correlation that counts as one.
     """
-    there = np.isfinite(moves)
-    x = np.where(there, moves, 0.0)
-    both = there.astype(np.float64)
-    count, own, square, product = (
-        _windowed(a[:, :, None] * b[:, None, :]) for a, b in ((both, both), (x, both), (x * x, both), (x, x))
-    )
+    first, second = np.triu_indices(moves.shape[1], 1)
+    a, b = moves[:, first], moves[:, second]
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b = np.where(both, a, 0.0), np.where(both, b, 0.0)
+    count, sum_a, sum_b = (_windowed(terms) for terms in (both.astype(np.float64), a, b))
     with np.errstate(divide="ignore", invalid="ignore"):
-        covariance = product - own * own.swapaxes(1, 2) / count
-        variance = square - own**2 / count
-        spread = np.sqrt(variance * variance.swapaxes(1, 2))
-        alike = np.abs(covariance) > limit * spread
-    moved = (variance > STILL) & (variance.swapaxes(1, 2) > STILL)
-    return np.asarray(alike & moved & (3 * count >= 2 * WINDOW))
+        var_a = _windowed(a * a) - sum_a**2 / count
+        var_b = _windowed(b * b) - sum_b**2 / count
+        alike = np.abs(_windowed(a * b) - sum_a * sum_b / count) > limit * np.sqrt(var_a * var_b)
+    alike &= (var_a > STILL) & (var_b > STILL) & (3 * count >= 2 * WINDOW)
+    found = np.zeros((*moves.shape, moves.shape[1]), dtype=bool)
+    found[:, first, second] = found[:, second, first] = alike
+    return found
 
 
 def mislabelled(market: Market, have: Mapping[str, Rows]) -> dict[str, tuple[tuple[str, ...], Mask]]:

@@ -23,6 +23,7 @@ COPY_SHARE = 0.6
 """Share of the days on which a column has the value of a series, from which it is a copy of it."""
 
 EQUAL = 1e-3
+LEAST_VALUES = 10
 DISAGREES = 5e-3
 EARLY_ROWS = 5
 _GLANCE = 40
@@ -216,6 +217,8 @@ def _copied(sheet: Sheet, known: Known, name: str, rows: Index, references: Floa
     for place, factor in _factors(ratios):
         series, ratio = list(known.series)[place], ratios[:, place]
         both = np.isfinite(ratio)
+        if len(np.unique(values[both & (np.abs(ratio / factor - 1) <= EQUAL)])) < LEAST_VALUES:
+            continue  # two columns that both stand still are no copies
         if abs(factor / (rule_of(sheet.facts.rules, name).factor or 1.0) - 1) > EQUAL:
             detail = f"{name}: {series} times {factor:.6g}, in another unit"
             yield from sheet.flaw("unit_break", rows[both], detail, columns=[name])

@@ -52,6 +52,10 @@ class Sheet:
         return np.full(self.table.num_rows, np.datetime64("NaT"), dtype="datetime64[D]")
 
     @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.table.column_names)
+
+    @cached_property
     def numbers(self) -> dict[str, Floats]:
         """Observations, (n,) each, NaN where null; columns that series are read from are left to their own checks."""
         return {
@@ -143,7 +147,7 @@ class Sheet:
 
     def _shown(self, rows: Index, columns: Iterable[str]) -> tuple[dict[str, Any], ...]:
         first = rows[np.argsort(self.days[rows], kind="stable")][:SHOWN]
-        names = [name for name in (self.facts.date, *self.facts.key, *columns) if name in self.table.column_names]
+        names = [name for name in (self.facts.date, *self.facts.key, *columns) if name and name in self._names]
         part = self.table.select(list(dict.fromkeys(names))[:8]).take(first)
         return tuple({name: _json(value) for name, value in row.items()} for row in part.to_pylist())
 

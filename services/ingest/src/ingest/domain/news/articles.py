@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cbi_common.markets.news import NewsSpec
 from cbi_common.timeseries.calendar import FIRST_DAY, LAST_DAY, session_date, session_number
+from ingest.domain.news.text import MOST_RAW
 
 Reason = Literal[
     "no_date",
@@ -23,6 +24,9 @@ Reason = Literal[
     "near_duplicate",
 ]
 """Why an article is left out, in the order in which it is asked."""
+
+_BATCH = 1_000
+"""Rows that are Python objects at a time."""
 
 _CLOCKS_DIFFER = timedelta(days=1)
 """How much later than loaded an article may claim to be published: feeds give local times without a zone."""
@@ -68,6 +72,7 @@ class Article:
     Attributes
     ----------
     raw : Raw
+        Without its texts.
     session : int
         The first that may know it: the next one after the day on which it came out, whatever the hour.
     text : str
@@ -100,15 +105,8 @@ def next_session(day: date) -> int:
 
 
 def read_articles(table: pa.Table, spec: NewsSpec) -> Iterator[Raw]:
-    """Yield the rows of a table.
-
-    Parameters
-    ----------
-    table : pa.Table
-        Has those of the spec's columns that `misfits` did not name.
-    spec : NewsSpec
-    """
-    for row in table.to_pylist():
+    """Yield the rows of a table that has no `misfits`."""
+    for row in (row for batch in table.to_batches(max_chunksize=_BATCH) for row in batch.to_pylist()):
         published, loaded = _moment(row, spec.published), _moment(row, spec.loaded)
         yield Raw(
             table=spec.table,
@@ -124,12 +122,14 @@ def read_articles(table: pa.Table, spec: NewsSpec) -> Iterator[Raw]:
 
 def misfits(schema: pa.Schema, spec: NewsSpec) -> tuple[str, ...]:
     """Return what keeps a table from being read as articles, one line each."""
-    missing = [name for name in spec.columns() if name not in schema.names]
-    if missing:
-        return tuple(f"missing_column: the table has no column {name!r}" for name in missing)
-    moments = [name for name in (spec.published, spec.loaded) if name is not None]
-    wrong = [name for name in moments if not pa.types.is_temporal(schema.field(name).type)]
-    wrong += [name for name in (spec.title, *spec.texts) if name is not None and not _is_text(schema, name)]
+    if spec.clock not in schema.names:
+        return (f"missing_column: the table has no column {spec.clock!r}",)
+    texts = [name for name in (spec.title, *spec.texts) if name in schema.names]
+    if not texts:
+        return ("missing_column: the table has neither title nor text",)
+    moments = [name for name in (spec.published, spec.loaded) if name in schema.names]
+    wrong = [name for name in moments if name and not pa.types.is_temporal(schema.field(name).type)]
+    wrong += [name for name in texts if name and not _is_text(schema, name)]
     return tuple(f"wrong_type: column {name!r} is {schema.field(name).type}" for name in wrong)
 
 
@@ -147,12 +147,12 @@ def _is_text(schema: pa.Schema, name: str) -> bool:
 
 
 def _text(row: dict[str, Any], name: str | None) -> str:
-    value = None if name is None else row[name]
-    return "" if value is None else str(value)
+    value = None if name is None else row.get(name)
+    return "" if value is None else str(value)[:MOST_RAW]
 
 
 def _moment(row: dict[str, Any], name: str | None) -> datetime | None:
-    value = None if name is None else row[name]
+    value = None if name is None else row.get(name)
     if value is None:
         return None
     moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from cbi_common.core.identity import sha256_hex
@@ -62,7 +62,7 @@ class Counts:
             "later": self.later,
             "kept": self.kept,
             "removed": removed,
-            "changed": dict(sorted((+self.changed).items())),
+            "changed": dict(sorted(self.changed.items())),
             "examples": {reason: self.examples[reason] for reason in removed},
         }
 
@@ -97,7 +97,7 @@ def choose(
             of_table.remove(reason or "no_date", text)
             continue
         of_table.kept += 1
-        kept.append(Article(raw, session, text, sha256_hex(text.encode()), touched))
+        kept.append(Article(replace(raw, texts=()), session, text, sha256_hex(text.encode()), touched))
     return kept, counts
 
 
@@ -116,24 +116,23 @@ def _unfit(raw: Raw, text: str) -> Reason | None:
 
 def _readable(raw: Raw, changed: Counter[str]) -> str:
     """Headline and the first text that is words; scripts and tags are stripped and never run."""
-    parts = [clean(raw.title)]
-    changed["markup"] += any(_MARKUP.search(text) for text in (raw.title, *raw.texts))
-    for text in raw.texts:
+    if any(_MARKUP.search(text) for text in (raw.title, *raw.texts)):
+        changed["markup"] += 1
+    title = clean(raw.title)
+    said = (title, _first_words(raw.texts, changed).removeprefix(title))
+    return ". ".join(part for part in (part.strip(" .:-–|") for part in said) if part)
+
+
+def _first_words(texts: Iterable[str], changed: Counter[str]) -> str:
+    for text in texts:
+        plain = clean(text)
         if is_garbled(text):
             changed["garbled"] += 1
-            continue
-        plain = clean(text)
-        if is_wall(plain):
+        elif is_wall(plain):
             changed["wall"] += 1
         elif len(words(plain)) >= _LEAST_WORDS:
-            parts += [plain] if not plain.startswith(parts[0]) else [plain[len(parts[0]) :]]
-            break
-    return _joined(parts)
-
-
-def _joined(parts: Iterable[str]) -> str:
-    said = [part.strip(" .:-–|") for part in parts]
-    return ". ".join(part for part in said if part)
+            return plain
+    return ""
 
 
 def _patterns(spec: SentimentSpec) -> dict[str, re.Pattern[str]]:
