@@ -121,12 +121,12 @@ def test_the_tables_own_targets_are_compared_and_never_used(tmp_path: Path, ware
     assert year.filled_before_outcome == 252
 
 
-def test_a_positions_report_is_known_four_sessions_later(tmp_path: Path, warehouse: Path) -> None:
+def test_a_positions_report_is_known_five_sessions_later(tmp_path: Path, warehouse: Path) -> None:
     table = table_of(tmp_path, export(tmp_path, warehouse))
     raw = parquet.read_table(warehouse / f"{SPEC.table}.parquet")["cftc_net"].to_numpy()
     known = table["cftc_net"].to_numpy()
-    assert np.isnan(known[:5]).all()
-    assert known[5:].tolist() == raw[1:-4].tolist()
+    assert np.isnan(known[:6]).all()
+    assert known[6:].tolist() == raw[1:-5].tolist()
 
 
 def test_the_manifest_of_the_run_says_from_when_on(tmp_path: Path, warehouse: Path) -> None:
@@ -136,7 +136,7 @@ def test_the_manifest_of_the_run_says_from_when_on(tmp_path: Path, warehouse: Pa
     assert set(run.usable_from) == {"full", SPEC.name} == set(run.datasets) - {"panel"}
     sessions = table_of(tmp_path, event)["session"].to_numpy()
     # The first value opens a run, 126 more must be known.
-    assert run.usable_from[SPEC.name] == {"x": int(sessions[126]), "cftc_net": int(sessions[130])}
+    assert run.usable_from[SPEC.name] == {"x": int(sessions[126]), "cftc_net": int(sessions[131])}
     assert about(tmp_path, event).usable_from["x"] == session_date(int(sessions[126]))
     assert all(start > sessions[0] - 1500 for start in run.usable_from["full"].values())
 

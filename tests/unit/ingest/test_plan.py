@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from cbi_common.catalogue.spec import load_catalogue
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.manifest import Refit
+from cbi_common.markets import load_market
 from cbi_common.timeseries.calendar import session_date
 from ingest.domain.manifest import Plan, Span, plan_run
 
@@ -53,14 +54,29 @@ def test_windows_hold_enough_matured_weekly_cutoffs() -> None:
 
 @pytest.mark.parametrize("profile", ["smoke", "quick", "standard", "full"])
 def test_every_cutoff_is_served_by_a_refit_at_or_before_it(profile: str) -> None:
-    found = plan(profile=profile)
-    for model in load_catalogue().of_profile(profile):
+    eras = {era.name: Span(FIRST, LAST) for era in load_market("zl").eras}
+    found = plan(profile=profile, eras=eras)
+    models = [model for model in load_catalogue().of_profile(profile) if model.dataset == "full"]
+    assert {model.id for model in models} == {member.model_id for member in found.members}
+    for model in models:
         sessions = [r.session for r in found.refits if model.id in r.model_ids]
         assert sessions == sorted(sessions)
         assert min(sessions) <= min(found.windows[h].burn_in_start for h in model.horizons)
         step = 21 * model.refit_every[profile]
         assert all(session % step == 0 for session in sessions)
         assert LAST - max(sessions) < step
+
+
+def test_a_model_of_an_era_starts_when_the_era_has_taught_enough() -> None:
+    catalogue = load_catalogue()
+    late = Span(LAST - 1500, LAST - 400)
+    found = plan(profile="standard", eras={"trade_war_2017_2019": late})
+    ids = {member.model_id for member in found.members}
+    assert "lgbm_trade_war" in ids
+    assert "lgbm_crisis" not in ids
+    refits = [r.session for r in found.refits if "lgbm_trade_war" in r.model_ids]
+    least = catalogue.profiles["standard"].min_train_sessions + Horizon.M1.sessions
+    assert late.first + least <= min(refits) < late.first + least + 21 * 6
 
 
 def test_every_refit_names_its_day() -> None:
