@@ -9,7 +9,7 @@ from typing import Any
 
 from cbi_common.events.training import Device
 
-HARNESS_VERSION = 1
+HARNESS_VERSION = 2
 """Bumped by hand whenever walk-forward, a learner or the predictions table computes something else."""
 
 
