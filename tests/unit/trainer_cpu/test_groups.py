@@ -20,7 +20,8 @@ from cbi_common.storage.markets import put_market
 from cbi_common.storage.tables import put_table
 from cbi_common.timeseries.calendar import session_date, session_number
 from cbi_common.training.predictions import Predictions
-from trainer_cpu.groups import group_scores
+from cbi_common.training.study import Study
+from trainer_cpu.groups import group_scores, unseen_scores
 
 START = session_number(date(2019, 6, 3))
 SESSIONS = np.arange(START, START + 500, 5)
@@ -101,6 +102,20 @@ def test_by_regime_at_the_cutoff_and_by_era(lake: Lake, run: Any) -> None:
     eras = group_scores(lake, run, Horizon.M1, "era")["half"]
     assert set(eras) == {"trade_war_2017_2019", "crisis_2020", "inflation_2021_2022"}
     assert sum(score.n for score in eras.values()) == 90
+
+
+def test_what_was_held_out_is_read_from_the_study(lake: Lake, run: Any) -> None:
+    with pytest.raises(IncompleteError, match="held nothing out"):
+        unseen_scores(lake, run, Horizon.M1, "era")
+    told = Metrics(n=30, n_effective=7.0, **{**dict.fromkeys(list(Metrics.model_fields)[2:]), "skill": -0.2})
+    study = Study(params={}, eras={"crisis_2008": {Horizon.M1: told}}, left_out={"crisis_2020": "only 3 cutoffs"})
+    key = ("half", Horizon.M1)
+    kept = lake.put_json("study/x", study.model_dump(mode="json"))
+    run.results[key] = run.results[key].model_copy(update={"study": kept})
+    found = unseen_scores(lake, run, Horizon.M1, "era")
+    assert {group: score.skill for group, score in found["half"].items()} == {"crisis_2008": -0.2}
+    with pytest.raises(IncompleteError, match="held nothing out"):
+        unseen_scores(lake, run, Horizon.M1, "regime")
 
 
 def test_a_run_without_a_regime_says_so(lake: Lake, run: Any) -> None:

@@ -25,15 +25,20 @@ if TYPE_CHECKING:
 )
 @click.option("--horizon", type=horizon_choice, help="Show every score of one horizon.")
 @click.option("--by", type=click.Choice(["era", "regime", "move"]), help="Skill by era, regime or size of the move.")
+@click.option(
+    "--unseen", is_flag=True, help="With --by: models trained without the era or regime (profile full)."
+)
 @click.option("--volatility", is_flag=True, help="Show the volatility models.")
 @over_a_run
-def leaderboard(view: View, horizon: str | None, by: Grouping | None, *, volatility: bool) -> None:
+def leaderboard(view: View, horizon: str | None, by: Grouping | None, *, unseen: bool, volatility: bool) -> None:
     """Rank the models by skill against no-change."""
     from cbi_common.reporting.tables import VOLATILITY, ranking, volatility_ranking
 
     models: tuple[ModelReport, ...] = tuple(m for m in view.part("models") if (m.family == VOLATILITY) == volatility)
+    if unseen and by not in ("era", "regime"):
+        raise click.UsageError("--unseen goes with --by era or --by regime.")
     if by is not None:
-        _show_groups(view, horizon or "1m", by)
+        _show_groups(view, horizon or "1m", by, unseen=unseen)
         return
     if volatility:
         view.show(volatility_ranking(view.report), "models", [m.model_dump(mode="json") for m in models])
@@ -45,14 +50,15 @@ def leaderboard(view: View, horizon: str | None, by: Grouping | None, *, volatil
     view.show(_scores(view.report, chosen), "models", [m.model_dump(mode="json") for m in chosen])
 
 
-def _show_groups(view: View, horizon: str, by: Grouping) -> None:
+def _show_groups(view: View, horizon: str, by: Grouping, *, unseen: bool) -> None:
     from cbi_common.core.horizon import Horizon
     from cbi_common.runtime.settings import Settings
     from cbi_common.storage.lake import Lake
-    from trainer_cpu.groups import as_data, group_scores, group_table
+    from trainer_cpu.groups import as_data, group_scores, group_table, unseen_scores
 
-    found = group_scores(Lake(Settings.load(lake=view.lake).lake), view.run, Horizon(horizon), by)
-    view.show(group_table(view.report, found, horizon, by), "models", as_data(found))
+    score, title = (unseen_scores, f"{by} it had not seen") if unseen else (group_scores, by)
+    found = score(Lake(Settings.load(lake=view.lake).lake), view.run, Horizon(horizon), by)
+    view.show(group_table(view.report, found, horizon, title), "models", as_data(found))
 
 
 def _by_error(model: ModelReport) -> tuple[float, str]:

@@ -23,6 +23,7 @@ from cbi_common.timeseries.breakdown import Scored, by_group, era_groups, move_g
 from cbi_common.timeseries.regimes import CLASSES, UNKNOWN
 from cbi_common.timeseries.scoring import Score
 from cbi_common.training.predictions import Predictions
+from cbi_common.training.study import Study
 
 Grouping = Literal["era", "regime", "move"]
 Scores = dict[str, dict[str, Score]]
@@ -55,6 +56,27 @@ def group_scores(lake: Lake, run: Run, horizon: Horizon, by: Grouping) -> Scores
         for trained in _members(run, horizon)
         if len((rows := _scored(lake, trained, manifest)).sessions)
     }
+    return dict(sorted(found.items()))
+
+
+def unseen_scores(lake: Lake, run: Run, horizon: Horizon, by: Grouping) -> Scores:
+    """Return model id to group to the score of a model that was trained without the group (profile full).
+
+    Raises
+    ------
+    IncompleteError
+        When the run held nothing out.
+    """
+    found: Scores = {}
+    for trained in _members(run, horizon):
+        if trained.study is not None:
+            study = Study.model_validate(lake.get_json(trained.study))
+            groups = study.eras if by == "era" else study.regimes
+            scores = {name: by_horizon[horizon] for name, by_horizon in groups.items() if horizon in by_horizon}
+            found[trained.model_id] = {name: Score(**metrics.model_dump()) for name, metrics in scores.items()}
+    if not any(found.values()):
+        hint = "profile full trains each model without each era and regime"
+        raise IncompleteError("it held nothing out", where=f"run {run.correlation_id}", hint=hint)
     return dict(sorted(found.items()))
 
 
