@@ -54,4 +54,4 @@ lock: $(STAMP) ## add what the pyproject files newly need to constraints.txt (al
 		--python-version 3.11 --group dev -c constraints.txt - | grep -v '^-e' >constraints.new && mv constraints.new constraints.txt
 
 clean: ## remove the environment, caches and var/
-	@rm -rf $(VENV) .bqemulator var .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf $(VENV) .bqemulator .bqemulator.lock var .mypy_cache .ruff_cache .pytest_cache

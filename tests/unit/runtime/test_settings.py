@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from cbi_common.core.errors import UsageError
 from cbi_common.runtime.settings import Settings
+from cbi_common.storage.bigquery_url import Place, parse_place
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +69,34 @@ def test_the_stack_lives_beside_a_local_lake(lake: str, folder: str) -> None:
     settings = Settings.load(lake=lake)
     assert settings.stack_dir == Path(folder)
     assert settings.tracking_uri == f"sqlite:///{Path(folder).absolute()}/mlflow.db"
+
+
+def test_a_bigquery_url_carries_the_settings_that_belong_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CBI_WAREHOUSE", "bigquery://some-project")
+    assert Settings.load().warehouse == "bigquery://some-project"
+    assert Settings.load().results_url == "bigquery://some-project/cbi_results"
+    monkeypatch.setenv("CBI_BIGQUERY_ENDPOINT", "http://127.0.0.1:9050")
+    monkeypatch.setenv("CBI_BIGQUERY_STORAGE_ENDPOINT", "127.0.0.1:9060")
+    monkeypatch.setenv("CBI_BIGQUERY_READ", "rest")
+    where = "endpoint=http://127.0.0.1:9050&storage=127.0.0.1:9060&read=rest"
+    assert Settings.load().warehouse == f"bigquery://some-project?{where}"
+    assert Settings.load().results_url == f"bigquery://some-project/cbi_results?{where}"
+    # What the URL says itself goes before.
+    own = Settings.load(warehouse="bigquery://some-project?read=storage", bigquery_timeout_s=5.0)
+    assert parse_place(own.warehouse) == Place(
+        "some-project", endpoint="http://127.0.0.1:9050", storage="127.0.0.1:9060", timeout_s=5.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "var/lake/results"),
+        ({"lake": "gs://bucket/lake/"}, "gs://bucket/lake/results"),
+        ({"warehouse": "bigquery://some-project", "results": "kept/here"}, "kept/here"),
+        ({"results": "bigquery://other-project"}, "bigquery://other-project/cbi_results"),
+        ({"results": "bigquery://other-project/mine"}, "bigquery://other-project/mine"),
+    ],
+)
+def test_where_results_are_kept(given: dict[str, str], expected: str) -> None:
+    assert Settings.load(**given).results_url == expected

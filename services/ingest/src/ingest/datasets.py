@@ -18,6 +18,7 @@ from cbi_common.events.data import Dataset
 from cbi_common.events.manifest import DatasetManifest, TableRows, TargetComparison
 from cbi_common.markets.datasets import DatasetSpec
 from cbi_common.markets.spec import Market
+from cbi_common.storage.day_range import days_until
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import put_table
 from cbi_common.storage.warehouse import Warehouse
@@ -166,8 +167,9 @@ def _make_wide(
     schema = warehouse.schema(spec.table)
     kept, dropped = choose_columns(schema, spec, market.column_rules)
     targets = [name for name in spec.target_columns() if name in schema.names]
-    table = warehouse.read(spec.table, (spec.date, *kept, *targets))
     as_of = panel.dates[-1].item()
+    known = days_until(schema, spec.date, as_of)
+    table = warehouse.read(spec.table, (spec.date, *kept, *targets), days=known)
     wide = read_wide(table, spec, market.column_rules, as_of)
     rows = panel.rows(reach(wide, spec, panel.sessions))
     if not len(rows.sessions):

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--horizon", type=horizon_choice, help="Show every score of one horizon.")
 @click.option("--by", type=click.Choice(["era", "regime", "move"]), help="Skill by era, regime or size of the move.")
-@click.option(
-    "--unseen", is_flag=True, help="With --by: models trained without the era or regime (profile full)."
-)
+@click.option("--unseen", is_flag=True, help="With --by: models trained without the era or regime (profile full).")
 @click.option("--volatility", is_flag=True, help="Show the volatility models.")
 @over_a_run
 def leaderboard(view: View, horizon: str | None, by: Grouping | None, *, unseen: bool, volatility: bool) -> None:

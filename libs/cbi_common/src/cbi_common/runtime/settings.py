@@ -12,8 +12,16 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cbi_common.core.errors import UsageError
+from cbi_common.storage.bigquery_url import RESULTS_DATASET, is_bigquery, with_dataset, with_parameters
 
 _PREFIX = "CBI_"
+_BIGQUERY = {
+    "endpoint": "bigquery_endpoint",
+    "storage": "bigquery_storage_endpoint",
+    "read": "bigquery_read",
+    "timeout_s": "bigquery_timeout_s",
+}
+"""Parameter of a BigQuery URL to the setting that it comes from."""
 
 
 class Settings(BaseSettings):
@@ -49,6 +57,16 @@ class Settings(BaseSettings):
     dashboard_host: str = "127.0.0.1"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "console"
+    results: str | None = None
+    """Where results are kept: a folder, any fsspec URL, or ``bigquery://PROJECT[/DATASET]``; None: `results_url`."""
+    bigquery_endpoint: str | None = None
+    """REST address of a BigQuery emulator, ``http://HOST:PORT``; Google's own needs none."""
+    bigquery_storage_endpoint: str | None = None
+    """Its address for the Storage Read API, ``HOST:PORT``."""
+    bigquery_read: Literal["storage", "rest"] | None = None
+    """``rest`` reads BigQuery slowly, page by page, where the Storage Read API is not permitted."""
+    bigquery_timeout_s: float | None = Field(default=None, ge=1, le=3600)
+    """How long a call to BigQuery may take before it has failed; None: 60."""
     tracking: str | None = None
     """MLflow tracking URI; None keeps a SQLite file beside the lake, ``off`` tracks nothing."""
 
@@ -73,6 +91,14 @@ class Settings(BaseSettings):
         if not file.is_file():
             raise UsageError("no such file", where=f"market {market}", hint="give the path of a market file, or an id")
         return {**values, "market": file.stem, "markets": str(file.absolute().parent)}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bigquery_urls_carry_their_settings(cls, values: Any) -> Any:
+        # A job in a child process is given the URL and reads no settings.
+        carried = {name: values.get(field) for name, field in _BIGQUERY.items()}
+        urls = {name: url for name in ("warehouse", "results") if is_bigquery(url := values.get(name))}
+        return {**values, **{name: with_parameters(url, **carried) for name, url in urls.items()}}
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
@@ -108,6 +134,15 @@ class Settings(BaseSettings):
         if parsed.scheme in ("", "file"):
             return Path(parsed.path) / ".stack"
         return Path("var/stack")
+
+    @property
+    def results_url(self) -> str:
+        """Where results are kept: in BigQuery when the tables are there, else in the lake's folder ``results``."""
+        if self.results is not None:
+            return with_dataset(self.results, RESULTS_DATASET) if is_bigquery(self.results) else self.results
+        if is_bigquery(self.warehouse):
+            return with_dataset(self.warehouse, RESULTS_DATASET)
+        return f"{self.lake.rstrip('/')}/results"
 
     @property
     def tracking_uri(self) -> str | None:

@@ -17,7 +17,7 @@ from cbi_common.core.identity import digest
 from cbi_common.markets.flaws import FLAWS, parse_flaws, spoil
 from cbi_common.markets.simulation import VERSION, Setting
 from cbi_common.markets.simulation.tables import Tables
-from cbi_common.storage.warehouse import require_columns
+from cbi_common.storage.warehouse import DayRange, chosen
 
 SESSIONS = 6300
 """Default length: 25 years."""
@@ -63,11 +63,13 @@ class SimulatedWarehouse:
         """Return the number of rows."""
         return self._table(table).num_rows
 
-    def read(self, table: str, columns: tuple[str, ...] | None = None) -> pa.Table:
-        """Return a table, or the named columns of it."""
-        found = self._table(table)
-        require_columns(table, found.schema, columns or ())
-        return found if columns is None else found.select(list(columns))
+    def size(self, table: str) -> int:
+        """Return the bytes in memory."""
+        return self._table(table).nbytes
+
+    def read(self, table: str, columns: tuple[str, ...] | None = None, *, days: DayRange | None = None) -> pa.Table:
+        """Return a table, or the named columns of it, or the rows of ``days``."""
+        return chosen(table, self._table(table), columns, days)
 
     def fingerprint(self, table: str) -> str:
         """Return a digest that changes when the content of the table does."""

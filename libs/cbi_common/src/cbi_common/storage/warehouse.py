@@ -12,6 +12,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cbi_common.core.errors import DataError, UsageError
+from cbi_common.storage.day_range import DayRange, require_days
+
+__all__ = [
+    "SIMULATED_MARK",
+    "TABLE_NAME",
+    "DayRange",
+    "FolderWarehouse",
+    "Warehouse",
+    "chosen",
+    "open_warehouse",
+    "require",
+    "require_columns",
+]
 
 TABLE_NAME = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
 SIMULATED_MARK = b"cbi.simulated"
@@ -47,8 +60,14 @@ class Warehouse(Protocol):
     def rows(self, table: str) -> int:
         """Return the number of rows without reading them."""
 
-    def read(self, table: str, columns: tuple[str, ...] | None = None) -> pa.Table:
-        """Return a table, or the named columns of it, without schema metadata."""
+    def size(self, table: str) -> int:
+        """Return the bytes that the table takes where it is."""
+
+    def read(self, table: str, columns: tuple[str, ...] | None = None, *, days: DayRange | None = None) -> pa.Table:
+        """Return a table without schema metadata: the named columns, and the rows of ``days``, which needs no column.
+
+        Nothing else is read where the store allows it.
+        """
 
     def fingerprint(self, table: str) -> str:
         """Return a SHA-256 that changes when the content of the table does."""
@@ -94,17 +113,35 @@ class FolderWarehouse:
         rows: int = self._open(table).metadata.num_rows
         return rows
 
-    def read(self, table: str, columns: tuple[str, ...] | None = None) -> pa.Table:
-        """Return a table, or the named columns of it.
+    def size(self, table: str) -> int:
+        """Return the bytes of the file."""
+        return self._path(table).stat().st_size
 
-        Schema metadata is left out: pandas' part of it names types such as ``dbdate`` that pandas itself refuses.
+    def read(self, table: str, columns: tuple[str, ...] | None = None, *, days: DayRange | None = None) -> pa.Table:
+        """Return a table, or the named columns of it, or the rows of ``days``.
+
+        Schema metadata is left out: pandas' part of it names types such as ``dbdate`` that pandas itself refuses. Row
+        groups that lie outside ``days`` by their statistics are not read.
         """
-        file = self._open(table)
-        require_columns(table, file.schema_arrow, columns or ())
+        file, names = self._open(table), None if columns is None else list(columns)
+        require(table, file.schema_arrow, columns, days)
         try:
-            return file.read(columns=None if columns is None else list(columns)).replace_schema_metadata(None)
+            if days is None:
+                found = file.read(columns=names)
+            elif file.num_row_groups > 1:
+                found = self._scan(table, file.schema_arrow, names, days)
+            else:  # there is nothing to leave out, and importing the scanner takes longer than reading
+                read = file.read(columns=None if names is None else list(dict.fromkeys((*names, days.column))))
+                found = days.of(read) if names is None else days.of(read).select(names)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(table, error) from error
+        return found.replace_schema_metadata(None)
+
+    def _scan(self, table: str, schema: pa.Schema, names: list[str] | None, days: DayRange) -> pa.Table:
+        from pyarrow.dataset import dataset
+
+        within = days.expression(schema.field(days.column).type)
+        return dataset(self._path(table), format="parquet").to_table(names, within)
 
     def fingerprint(self, table: str) -> str:
         """Return the SHA-256 of the file."""
@@ -145,6 +182,25 @@ def require_columns(table: str, schema: pa.Schema, columns: tuple[str, ...]) -> 
     if missing:
         names = ", ".join(schema.names[:20]) + (" …" if len(schema.names) > 20 else "")
         raise DataError(f"no column {', '.join(map(repr, missing))}", where=table, hint=f"it has {names}")
+
+
+def require(table: str, schema: pa.Schema, columns: tuple[str, ...] | None, days: DayRange | None) -> None:
+    """Refuse what ``table`` does not have: columns, or days in the column that a range names.
+
+    Raises
+    ------
+    DataError
+    """
+    require_columns(table, schema, (*(columns or ()), *([] if days is None else [days.column])))
+    if days is not None:
+        require_days(table, schema, days)
+
+
+def chosen(name: str, table: pa.Table, columns: tuple[str, ...] | None, days: DayRange | None) -> pa.Table:
+    """Return the columns and days of a table that is at hand."""
+    require(name, table.schema, columns, days)
+    rows = table if days is None else days.of(table)
+    return rows if columns is None else rows.select(list(columns))
 
 
 def open_warehouse(url: str, seed: int = _SEED) -> Warehouse:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from cbi_common.core.errors import DataError, UsageError
-from cbi_common.storage.warehouse import require_columns
+from cbi_common.storage.warehouse import DayRange, chosen
 
 _SERIES = ("sp500", "vix", "wti")
 _DATE = "Date"
@@ -55,11 +55,9 @@ class ArchWarehouse:
         """Return the number of rows."""
         return self._table(table).num_rows
 
-    def read(self, table: str, columns: tuple[str, ...] | None = None) -> pa.Table:
-        """Return a table, or the named columns of it."""
-        found = self._table(table)
-        require_columns(table, found.schema, columns or ())
-        return found if columns is None else found.select(list(columns))
+    def read(self, table: str, columns: tuple[str, ...] | None = None, *, days: DayRange | None = None) -> pa.Table:
+        """Return a table, or the named columns of it, or the rows of ``days``."""
+        return chosen(table, self._table(table), columns, days)
 
     def size(self, table: str) -> int:
         """Return the bytes of the file."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from cbi_common.core.errors import DataError
 from cbi_common.markets.spec import Market, SeriesSpec
 from cbi_common.storage.warehouse import Warehouse
-from ingest.domain.audit.facts import ORIGINS
 from ingest.domain.flaws import Flaw
+from ingest.domain.reading import series_columns
 from ingest.domain.tables import Source
 
 
@@ -30,10 +30,8 @@ def fingerprints(warehouse: Warehouse, tables: Iterable[str]) -> dict[str, str |
 
 
 def _read(warehouse: Warehouse, name: str, specs: tuple[SeriesSpec, ...]) -> Source:
-    wanted = dict.fromkeys(column for spec in specs for column in (spec.date, spec.value, *spec.where))
-    wanted |= dict.fromkeys(ORIGINS)
     try:
         columns = tuple(warehouse.schema(name).names)
-        return Source(warehouse.read(name, tuple(c for c in wanted if c in columns)), columns)
+        return Source(warehouse.read(name, series_columns(specs, columns)), columns)
     except DataError as error:
         return Source(None, trouble=Flaw("unreadable", "rejected", 0, f"{error.what}; {error.hint}"))

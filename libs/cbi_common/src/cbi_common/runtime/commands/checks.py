@@ -22,6 +22,7 @@ from cbi_common.core.identity import sha256_hex
 from cbi_common.reporting.tables import Table, columns
 from cbi_common.runtime.nats_server import NatsServer
 from cbi_common.runtime.settings import Settings
+from cbi_common.storage.bigquery_url import is_bigquery
 from cbi_common.storage.lake import Lake
 
 _FREE_FAIL_GB, _FREE_WARN_GB = 1.0, 5.0
@@ -156,7 +157,7 @@ def _warehouse(settings: Settings) -> Check:
 
 
 def _credentials(settings: Settings) -> Check:
-    if not settings.warehouse.startswith("bigquery://"):
+    if not is_bigquery(settings.warehouse) or settings.bigquery_endpoint is not None:
         path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
         return Check("BigQuery credentials", "ok", f"not needed here ({'set' if path else 'none set'})")
 

@@ -27,6 +27,7 @@ from cbi_common.runtime.embedded import Stack
 from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.streams import DEAD
+from cbi_common.storage.results import open_results
 from cbi_common.storage.warehouse import open_warehouse
 
 _DEAD_LETTERS_EVERY_S = 1.0
@@ -51,9 +52,12 @@ class Request:
         ------
         UsageError
             When there is no such market or warehouse; found here, before anything is started.
+        InfrastructureError
+            When results could not be kept where the settings say.
         """
         load_market(self.settings.market, self.settings.markets)
         open_warehouse(self.settings.warehouse)
+        open_results(self.settings.results_url).prepare()
         data = DataRequested.model_validate(
             {"market": self.settings.market, "as_of": self.as_of, "profile": self.profile, "reason": "cbi run"}
         )
