@@ -63,13 +63,26 @@ def _audits(market: Market, warehouse: Warehouse, verdict: Verdict) -> Iterator[
     for name in warehouse.tables():
         try:
             rows = warehouse.rows(name)
-            flaws = () if rows > MOST_ROWS else audit(market, name, warehouse.read(name), known)
+            flaws = _too_long(rows) if rows > MOST_ROWS else audit(market, name, warehouse.read(name), known)
         except DataError as error:
-            if name not in market.tables:  # the chain has said it of a table with series
-                yield name, (Flaw("unreadable", "rejected", 0, error.what, done="table rejected"),), 0
+            yield name, _not_audited(market, name, verdict, error), 0
             continue
         if name not in market.tables or rows:
             yield name, flaws, rows
+
+
+def _too_long(rows: int) -> tuple[Flaw, ...]:
+    return (Flaw("unreadable", "info", 1, f"{rows:,} rows are more than {MOST_ROWS:,}", done="not audited"),)
+
+
+def _not_audited(market: Market, name: str, verdict: Verdict, error: DataError) -> tuple[Flaw, ...]:
+    """Say that a table could not be read whole, unless its series could not be read either and that is said."""
+    if name not in market.tables:
+        return (Flaw("unreadable", "rejected", 0, error.what, done="table rejected"),)
+    if any(flaw.check in ("unreadable", "missing_table") for flaw in verdict.flaws[name]):
+        return ()
+    detail = f"columns that no series is read from: {error.what}"
+    return (Flaw("unreadable", "info", 1, detail, done="not audited"),)
 
 
 def _entry(judged: Judged) -> dict[str, Any]:
