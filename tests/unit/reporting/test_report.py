@@ -50,6 +50,7 @@ def test_every_key_of_the_contract_is_there(whole: dict) -> None:
     assert set(whole["explanations"]["1m"]) == {"baseline", "groups", "residual"}
     assert set(whole["regime"]) == {
         "state", "probabilities", "nowcast_accuracy", "balanced_accuracy", "forward_accuracy", "persistence_accuracy",
+        "switches_per_year", "detection_lag", "brier", "calibration_error",
     }  # fmt: skip
     assert set(whole["timings"]) == {"wall_s", "fit_cpu_s", "cores", "stages"}
 

@@ -12,7 +12,7 @@ from cbi_common.runtime.commands.options import View, examples, over_a_run
 def regime(view: View) -> None:
     """Show the market's regime and its detection."""
     from cbi_common.reporting.report import RegimeReport
-    from cbi_common.reporting.tables import Table, columns, heading, percent
+    from cbi_common.reporting.tables import Table, columns, heading, number, percent
 
     found: RegimeReport = view.part("regime")
     accuracy = [
@@ -31,6 +31,10 @@ def regime(view: View) -> None:
             ("accuracy today", percent(found.nowcast_accuracy), "against labels that are rules of the same inputs"),
             ("balanced accuracy today", percent(found.balanced_accuracy), ""),
             *accuracy,
+            ("switches a year", number(found.switches_per_year, 1), ""),
+            ("sessions until a change is seen", number(found.detection_lag, 1), "after the rules have seen it"),
+            ("Brier score", number(found.brier, 3), "0 is perfect, 2 the worst"),
+            ("calibration error", percent(found.calibration_error), "how sure it was against how often it was right"),
         ),
     )
     view.show(table, "regime")

@@ -21,7 +21,15 @@ from cbi_common.timeseries.regimes import CLASSES, UNKNOWN, rule_labels
 from cbi_common.training.datasets import load_dataset
 from regime.adapters import lightgbm_multiclass
 from regime.domain.classifier import features, folds
-from regime.domain.scores import accuracy, ahead_accuracy, balanced_accuracy
+from regime.domain.scores import (
+    accuracy,
+    ahead_accuracy,
+    balanced_accuracy,
+    brier,
+    calibration_error,
+    detection_lag,
+    switches_per_year,
+)
 from regime.environment import ENVIRONMENT, VERSION
 
 _AHEAD = (5, 21)
@@ -106,6 +114,7 @@ def _table(sessions: Ints, dates: Any, labels: Ints, chances: Floats) -> pa.Tabl
 def _summary(manifest: RunManifest, history: pa.Table, ref: LakeRef) -> RegimeDetected:
     sessions = history["session"].to_numpy()
     states, labels = (_codes(history[name].to_pylist()) for name in ("state", "label"))
+    chances = np.column_stack([history[f"p_{regime}"].to_numpy() for regime in CLASSES])
     ahead = {str(n): ahead_accuracy(sessions, states, labels, n) for n in _AHEAD}
     before = np.flatnonzero(sessions == manifest.as_of_session - 1)
     return RegimeDetected(
@@ -119,6 +128,10 @@ def _summary(manifest: RunManifest, history: pa.Table, ref: LakeRef) -> RegimeDe
         balanced_accuracy=balanced_accuracy(states, labels),
         forward_accuracy={n: forward for n, (forward, _) in ahead.items()},
         persistence_accuracy={n: persistence for n, (_, persistence) in ahead.items()},
+        switches_per_year=switches_per_year(states),
+        detection_lag=detection_lag(states, labels),
+        brier=brier(chances, labels),
+        calibration_error=calibration_error(chances, labels),
         n=int((labels != UNKNOWN).sum()),
         history=ref,
     )

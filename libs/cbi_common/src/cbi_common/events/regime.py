@@ -26,6 +26,12 @@ class RegimeDetected(EventData):
     forward_accuracy: dict[str, float | None]
     """Sessions ahead ("5", "21") to the accuracy of today's probabilities' argmax against the label then."""
     persistence_accuracy: dict[str, float | None]
+    switches_per_year: float | None = None
+    detection_lag: float | None = None
+    """Sessions from a change of the label to the state that has followed it, on average."""
+    brier: float | None = None
+    calibration_error: float | None = None
+    """Distance between how sure the classifier was and how often it was right."""
     n: int
     history: LakeRef
     """Table: session, date, label, state, one probability column per regime."""

@@ -75,6 +75,10 @@ class RegimeReport(Contract):
     balanced_accuracy: float | None
     forward_accuracy: dict[str, float | None]
     persistence_accuracy: dict[str, float | None]
+    switches_per_year: float | None = None
+    detection_lag: float | None = None
+    brier: float | None = None
+    calibration_error: float | None = None
 
 
 class EnsembleReport(Contract):
