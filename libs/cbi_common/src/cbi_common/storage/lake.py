@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import re
-import tempfile
 from typing import Any
 from urllib.parse import urlparse
 
@@ -20,6 +19,7 @@ import fsspec
 from cbi_common.core.errors import InfrastructureError, UsageError
 from cbi_common.core.identity import canonical_json, sha256_hex
 from cbi_common.events.base import LakeRef
+from cbi_common.storage.whole_files import write_whole
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+")
 
@@ -142,21 +142,10 @@ class Lake:
         return data
 
     def _write(self, path: str, data: bytes) -> None:
-        if not self._local:
+        if self._local:
+            write_whole(path, data)
+        else:
             self._fs.pipe_file(path, data)  # object stores publish a whole object or none
-            return
-        folder = os.path.dirname(path)
-        os.makedirs(folder, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
 
     def _trouble(self, error: OSError) -> InfrastructureError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

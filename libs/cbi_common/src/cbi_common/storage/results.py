@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
@@ -18,6 +17,7 @@ from cbi_common.core.errors import InfrastructureError, UsageError
 from cbi_common.core.identity import digest
 from cbi_common.storage.bigquery_url import is_bigquery
 from cbi_common.storage.result_rows import Kind
+from cbi_common.storage.whole_files import write_whole
 
 _DAY = "day="
 
@@ -102,21 +102,10 @@ class FolderResults:
             raise InfrastructureError(what, where=path, hint=hint) from error
 
     def _write(self, path: str, data: bytes) -> None:
-        if not self._local:
+        if self._local:
+            write_whole(path, data)
+        else:
             self._fs.pipe_file(path, data)  # object stores publish a whole object or none
-            return
-        folder = os.path.dirname(path)
-        os.makedirs(folder, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
 
 
 def in_order(kind: Kind, parts: Sequence[pa.Table]) -> pa.Table:
