@@ -29,7 +29,7 @@ up: $(STAMP) ## the embedded stack, staying, with the page on 127.0.0.1:8050
 	@$(BIN)/cbi up $(ARGS)
 
 test: check ## lint, types, architecture and every test
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP) ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .

@@ -195,7 +195,7 @@ def test_a_wrong_password_and_a_missing_server_say_so(tmp_path: Path) -> None:
     async def scene(stage: Bench) -> None:
         wrong = stage.settings.with_bus(stage.settings.nats_url or "", "cbi", "wrong")
         with pytest.raises(InfrastructureError, match=r"cannot connect: .*[Aa]uthorization"):
-            await Bus(wrong, "t").connect(timeout_s=1)
+            await Bus(wrong, "t").connect(timeout_s=3)
         absent = stage.settings.with_bus("nats://127.0.0.1:1", "cbi", "x")
         nobody = Bus(absent, "t")
         with pytest.raises(InfrastructureError, match=r"bus nats://127.0.0.1:1: cannot connect: .*Connect call failed"):

@@ -257,7 +257,7 @@ def test_a_job_whose_child_is_killed_is_run_again(tmp_path: Path) -> None:
     async def scene(stage: Bench) -> None:
         process = stage.spawn("sleep")
         try:
-            await stage.ask(json.dumps({"seconds": 1, "pid_file": str(pids)}))
+            await stage.ask(json.dumps({"seconds": 2, "pid_file": str(pids)}))
             await eventually(lambda: _written(pids))
             child = int(pids.read_text().split()[0])
             psutil.Process(child).kill()
@@ -358,4 +358,7 @@ async def _gone(file: Path) -> bool | None:
 
 
 def _alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -262,7 +262,9 @@ class Bus:
         return ack.seq
 
     async def _on_error(self, error: Exception) -> None:
-        self._last_error = error
+        # A server that refuses may reset the connection before its reason was read: the reason it gave before stands.
+        if self._last_error is None or not isinstance(error, ConnectionResetError):
+            self._last_error = error
         _log.debug("bus: %s", error, extra={"connection": self.name})
 
     async def _on_close(self) -> None:

@@ -88,7 +88,7 @@ class Fleet:
             if _CHILD in " ".join(_command(process))
         ]
         targets = {"nats-server": self._nats.pid} | {name: p.pid for name, p in self._processes.items()}
-        targets |= {f"child of {c.ppid()}": c.pid for c in children}
+        targets |= {f"child {c.pid}": c.pid for c in children}
         kind = rng.choice(["nats", "service", "child" if children else "service"])
         names = {
             "nats": ["nats-server"],
