@@ -98,7 +98,7 @@ def test_a_kind_that_looks_ahead_is_found(
     market = load_market("zl")
     monkeypatch.setattr(library, "KINDS", {**KINDS, "ma_ratio": planted})
     spoiled = {feature.name for feature in market.features if feature.kind == "ma_ratio"}
-    late, soon = columns(market, panels["zl"]), columns(market, cut(panels["zl"], 1241))
+    late, soon = columns(market, panels["zl"]), columns(market, cut(panels["zl"], 1301))
     assert changed(late, soon) == spoiled != set()
 
 

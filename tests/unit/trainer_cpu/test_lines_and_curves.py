@@ -15,6 +15,8 @@ from cbi_common.timeseries.calendar import session_date
 from trainer_cpu.adapters.lightgbm_regression import LightGbm
 from trainer_cpu.adapters.prophet_curve import ProphetCurve
 from trainer_cpu.adapters.xgboost_dart import XgboostDart
+from trainer_cpu.domain import penalty
+from trainer_cpu.domain.penalty import STANDSTILL, Rows, choose
 from trainer_cpu.domain.ridge import Ridge
 
 RAW = random_dataset(900, columns=6)
@@ -35,15 +37,15 @@ def led_by(column, sign=1.0):
     return replace(DATA, price=price)
 
 
-@pytest.mark.parametrize("penalty", [0.01, 1.0, 50.0])
-def test_ridge_is_least_squares_with_rows_that_stand_for_the_penalty(penalty):
+@pytest.mark.parametrize("strength", [0.01, 1.0, 50.0])
+def test_ridge_is_least_squares_with_rows_that_stand_for_the_penalty(strength):
     weights = np.linspace(0.2, 1.8, 900)
-    model = Ridge().load(Ridge().fit(DATA, (Horizon.M1,), {"penalty": penalty}, weights, 1))
+    model = Ridge().load(Ridge().fit(DATA, (Horizon.M1,), {"penalties": [strength]}, weights, 1))
     targets = DATA.targets(Horizon.M1)
     rows = np.isfinite(targets)
     centred = (DATA.features - DATA.features.mean(axis=0)) / DATA.features.std(axis=0)
     share = np.sqrt(weights[rows] / weights[rows].sum())
-    x = np.vstack([share[:, None] * centred[rows], np.sqrt(penalty) * np.eye(6)])
+    x = np.vstack([share[:, None] * centred[rows], np.sqrt(strength) * np.eye(6)])
     y = np.concatenate([share * targets[rows], np.zeros(6)])
     assert model.coefficients == pytest.approx(np.linalg.lstsq(x, y, rcond=None)[0], abs=1e-9)
 
@@ -51,11 +53,43 @@ def test_ridge_is_least_squares_with_rows_that_stand_for_the_penalty(penalty):
 def test_ridge_finds_what_leads_the_price_and_says_no_change_at_the_means():
     data = led_by(3)
     learner = Ridge()
-    model = learner.load(learner.fit(data, (Horizon.W1,), {"penalty": 0.01}, ONES, 1))
+    model = learner.load(learner.fit(data, (Horizon.W1,), {"penalties": [0.01]}, ONES, 1))
     assert np.argmax(np.abs(model.coefficients)) == 3
     usual = replace(data, features=np.tile(data.features.mean(axis=0), (900, 1)))
     assert learner.forecast(model, usual) == pytest.approx([0.0], abs=1e-12)
     assert learner.forecast(model, data) != pytest.approx([0.0], abs=1e-4)
+
+
+PENALTIES = {"penalties": [0.01, 0.1, 1.0, 10.0]}
+
+
+def test_of_several_penalties_evidence_chooses_and_without_it_nothing_is_said():
+    learner = Ridge()
+    led = learner.load(learner.fit(led_by(3), (Horizon.W1,), PENALTIES, ONES, 1))
+    assert led.penalty in PENALTIES["penalties"]
+    assert np.argmax(np.abs(led.coefficients)) == 3
+    silent = learner.load(learner.fit(DATA, (Horizon.W1,), PENALTIES, ONES, 1))
+    assert silent.penalty == STANDSTILL
+    assert not silent.coefficients.any()
+    assert learner.forecast(silent, DATA) == pytest.approx([0.0])
+
+
+def test_a_history_too_short_for_any_block_says_no_change():
+    model = Ridge().load(Ridge().fit(led_by(3), (Horizon.M12,), PENALTIES, ONES, 1))
+    assert model.penalty == STANDSTILL
+
+
+def test_no_row_whose_outcome_overlaps_with_a_block_teaches_the_line_that_forecasts_it(monkeypatch):
+    rows = Rows(np.ones((900, 1)), np.ones(900), ONES, np.arange(900))
+    taught = []
+    monkeypatch.setattr(penalty, "_path", lambda others, tried: taught.append(others) or [np.zeros(1)] * len(tried))
+    choose(rows, (1.0,), horizon_sessions=21, folds=5)
+    blocks = [set(range(i * 180, (i + 1) * 180)) for i in range(5)]
+    assert len(taught) == 5
+    for block, others in zip(blocks, taught, strict=True):
+        for session in others.sessions.tolist():
+            assert not block & set(range(session, session + 22))
+            assert all(session not in range(b, b + 22) for b in (min(block), max(block)))
 
 
 def test_rows_without_a_weight_teach_nothing():
@@ -66,7 +100,7 @@ def test_rows_without_a_weight_teach_nothing():
         assert kept == learner.fit(changed, (Horizon.M1,), params, first, 1)
         assert kept != learner.fit(DATA, (Horizon.M1,), params, ONES, 1)
     with pytest.raises(DataError, match="only 100 rows"):
-        Ridge().fit(DATA, (Horizon.M1,), {"penalty": 1.0}, np.where(np.arange(900) < 100, 9.0, 0.0), 1)
+        Ridge().fit(DATA, (Horizon.M1,), {"penalties": [1.0]}, np.where(np.arange(900) < 100, 9.0, 0.0), 1)
 
 
 LIGHT = {

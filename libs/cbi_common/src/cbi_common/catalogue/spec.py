@@ -42,6 +42,8 @@ class ModelSpec(_Frozen):
     """Learn from the rows alone on which the market was in this regime, as the rules said on the day."""
     monotone: bool = False
     """Hold the model to the signs that the market file expects of its drivers."""
+    core: bool = False
+    """See the few features alone that the market file calls its core."""
     horizons: tuple[Horizon, ...] = tuple(Horizon)
     joint: bool = False
     """One fit serves all horizons: one job instead of one per horizon."""

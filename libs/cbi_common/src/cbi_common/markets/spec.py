@@ -140,6 +140,8 @@ class Market(_Frozen):
     bars: tuple[Bar, ...] = ()
     regime: RegimeRules = RegimeRules()
     features: tuple[FeatureSpec, ...] = Field(min_length=1)
+    core: tuple[Name, ...] = ()
+    """Features that the economics of the market name, a few for each reason: what a line can be trusted to weigh."""
     eras: tuple[Era, ...] = Field(min_length=1)
     """In the order of time; a weight applies from the era's start on."""
     datasets: tuple[DatasetSpec, ...] = ()
@@ -198,6 +200,11 @@ class Market(_Frozen):
             if served.isdisjoint(feature.horizons) or not on_trial.isdisjoint(feature.inputs)
         )
 
+    @property
+    def beyond_core(self) -> frozenset[str]:
+        """Features that are not of the core."""
+        return frozenset(feature.name for feature in self.features) - frozenset(self.core)
+
     @model_validator(mode="before")
     @classmethod
     def _series_stand_in_tables(cls, raw: Any) -> Any:
@@ -234,6 +241,9 @@ class Market(_Frozen):
             self._check_series(f"feature {feature.name}", (n for n in feature.inputs if n not in self.news_series))
             if feature.group not in self.groups:
                 raise ValueError(f"feature {feature.name}: no group {feature.group!r}")
+        for name in self.core:
+            if name not in {feature.name for feature in self.features}:
+                raise ValueError(f"core: no feature {name!r}")
         if not self.by_name[self.price].required:
             raise ValueError(f"price series {self.price!r} must be required")
         return self

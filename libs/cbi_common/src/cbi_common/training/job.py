@@ -66,7 +66,7 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
     dataset = load_dataset(lake, manifest.datasets[spec.dataset]).until(manifest.as_of_session)
     market = market_of(lake, manifest)
     if spec.dataset in MARKET_DATASETS:
-        dataset = dataset.without(market.withheld_from(job.horizons))
+        dataset = _seen(dataset, spec, market, job.horizons)
     recipe = Recipe(
         learner=_learner(learners, spec),
         horizons=job.horizons,
@@ -106,6 +106,17 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
         )
         for predictions in predicted
     ]
+
+
+def _seen(dataset: Dataset, spec: ModelSpec, market: Market, horizons: Sequence[Horizon]) -> Dataset:
+    seen = dataset.without(market.withheld_from(horizons))
+    if not spec.core:
+        return seen
+    if not market.core:
+        raise DataError(
+            "the market file names no core features", where=spec.id, hint=f"add core = [...] to {market.id}"
+        )
+    return seen.without(market.beyond_core)
 
 
 def _learner(learners: Sequence[Learner[Any]], spec: ModelSpec) -> Learner[Any]:

@@ -16,6 +16,7 @@ from cbi_common.core.identity import canonical_json
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.scaling import Inputs, inputs_of, target_scale
 from cbi_common.training.learner import labelled
+from trainer_cpu.domain.penalty import STANDSTILL, Rows, choose, solve
 
 LEAST_ROWS = 200
 
@@ -25,8 +26,12 @@ class Params(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    penalty: float = Field(gt=0)
-    """Added to the mean square of each scaled input: 1 halves the coefficient of one that stands alone."""
+    penalties: tuple[float, ...] = Field(min_length=1)
+    """Ascending; added to the mean square of each scaled input: 1 halves the coefficient of one that stands alone.
+
+    One is taken as it is. Of several, and of no change at all, purged cross-validation chooses.
+    """
+    folds: int = Field(default=5, ge=3)
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,13 @@ class Line:
     inputs : Inputs
     coefficients : (size,) float64
         Log return per standard deviation of each input.
+    penalty : float
+        What it was fitted with; infinite where nothing was believed.
     """
 
     inputs: Inputs
     coefficients: Floats
+    penalty: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class Ridge:
         del seed
         if len(horizons) != 1:
             raise JobError("one model predicts one horizon", where=self.name, hint="set joint = false in the catalogue")
+        settings = Params.model_validate(params)
         targets, rows = labelled(train, horizons[0], weights, LEAST_ROWS)
         inputs = inputs_of(train, weights > 0)
         if not inputs.names:
@@ -67,16 +76,18 @@ class Ridge:
         scale = target_scale(targets)
         if scale == 0.0:
             raise DataError("the price never moved", where=self.name, hint="see `cbi quality`")
-        x, y, w = inputs.of(train)[rows], targets[rows] / scale, weights[rows, None] / weights[rows].sum()
-        gram = x.T @ (w * x) + Params.model_validate(params).penalty * np.eye(inputs.size)
-        coefficients = scale * np.linalg.solve(gram, x.T @ (w[:, 0] * y))
+        known = Rows(inputs.of(train)[rows], targets[rows] / scale, weights[rows], train.sessions[rows])
+        penalty = settings.penalties[0]
+        if len(settings.penalties) > 1:
+            penalty = choose(known, settings.penalties, horizon_sessions=horizons[0].sessions, folds=settings.folds)
         return canonical_json(
             {
                 "names": list(inputs.names),
                 "flagged": list(inputs.flagged),
                 "centre": inputs.centre.tolist(),
                 "scale": inputs.scale.tolist(),
-                "coefficients": coefficients.tolist(),
+                "coefficients": (scale * solve(known, penalty)).tolist(),
+                "penalty": None if penalty == STANDSTILL else penalty,
             }
         )
 
@@ -84,7 +95,7 @@ class Ridge:
         """Return the line that ``fit`` serialised."""
         raw = json.loads(artifact)
         inputs = Inputs(tuple(raw["names"]), np.array(raw["centre"]), np.array(raw["scale"]), tuple(raw["flagged"]))
-        return Line(inputs, np.array(raw["coefficients"]))
+        return Line(inputs, np.array(raw["coefficients"]), STANDSTILL if raw["penalty"] is None else raw["penalty"])
 
     def forecast(self, model: Line, view: Dataset) -> Floats:
         """Return the log return over the horizon, (1,)."""

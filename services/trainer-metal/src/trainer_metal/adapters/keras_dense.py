@@ -15,6 +15,8 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.scaling import inputs_of, target_scale
 from trainer_metal.adapters import keras_fit
+from trainer_metal.adapters.checkpoints import Checkpoints
+from trainer_metal.adapters.keras_batches import Samples
 from trainer_metal.domain.network import Network
 from trainer_metal.domain.placement import CPU
 
@@ -40,9 +42,12 @@ class Dense:
     ----------
     device : str
         TensorFlow's name of the device to fit on.
+    checkpoints : Checkpoints, optional
+        Of the job.
     """
 
     device: str = CPU
+    checkpoints: Checkpoints | None = None
     name: str = "dense"
 
     def fit(
@@ -74,7 +79,8 @@ class Dense:
         keras_fit.fresh(keras, seed, accelerated=self.device != CPU)
         with tensorflow.device(self.device):
             model = build(keras, x.shape[1], y.shape[1], settings)
-            keras_fit.learn(model, x.astype(np.float32), y, weights, settings, self.name)
+            course = keras_fit.Course(self.name, settings, seed, self.device, self.checkpoints)
+            keras_fit.learn(model, Samples(x.astype(np.float32), y, weights), course)
         return [tuple(layer.get_weights()) for layer in model.layers if layer.get_weights()]
 
 

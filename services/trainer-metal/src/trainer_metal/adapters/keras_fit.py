@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cbi_common.core.errors import JobError
 from cbi_common.core.horizon import Horizon
+from cbi_common.core.identity import digest
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.training.lean_import import absent
 from cbi_common.training.learner import labelled
+from trainer_metal.adapters.checkpoints import Checkpoints, FitCheckpoints
+from trainer_metal.adapters.keras_batches import Samples, batches
+from trainer_metal.domain.placement import CPU
+from trainer_metal.environment import ENVIRONMENT
 
 STEPS_PER_CALL = 16
 """Training steps in one call of the compiled graph: a small net spends more on the call than on the step."""
@@ -22,7 +27,7 @@ STEPS_PER_CALL = 16
 LEAST_ROWS = 200
 
 
-class Schedule(Protocol):
+class Settings(Protocol):
     """How long and how fast a net learns."""
 
     @property
@@ -33,6 +38,8 @@ class Schedule(Protocol):
 
     @property
     def learning_rate(self) -> float: ...
+
+    def model_dump(self, *, mode: Literal["json"]) -> dict[str, Any]: ...
 
 
 def targets_of(train: Dataset, horizons: Sequence[Horizon], weights: Floats) -> Floats:
@@ -74,16 +81,35 @@ def heads(keras: ModuleType, number: int) -> Any:
     return keras.layers.Dense(number, kernel_initializer="zeros", dtype="float32")
 
 
-def learn(
-    model: Any,
-    x: NDArray[np.float32],
-    y: Floats,
-    weights: Floats,
-    schedule: Schedule,
-    name: str,
-    callbacks: Sequence[Any] = (),
-) -> None:
-    """Fit ``model`` to labels (n, n_horizons), NaN where one has not matured.
+@dataclass(frozen=True)
+class Course:
+    """How a net learns.
+
+    Attributes
+    ----------
+    learner : its name
+    settings : of the catalogue
+    seed : decides the order of the rows in each epoch; what else is random follows from `fresh`
+    device : TensorFlow's name of the device
+    checkpoints : of the job; None: a fit that is killed begins anew
+    callbacks : of Keras, called before a checkpoint is written
+    """
+
+    learner: str
+    settings: Settings
+    seed: int
+    device: str = CPU
+    checkpoints: Checkpoints | None = None
+    callbacks: tuple[Any, ...] = ()
+
+    def identity(self, samples: Samples) -> str:
+        """Return a digest of all that decides the fit."""
+        settings = self.settings.model_dump(mode="json")
+        return digest(ENVIRONMENT.identity(), self.device, self.learner, settings, self.seed, samples.digests())
+
+
+def learn(model: Any, samples: Samples, course: Course) -> None:
+    """Fit ``model``, from where a fit that was killed had come; the result is the same bit for bit.
 
     Raises
     ------
@@ -91,26 +117,56 @@ def learn(
         When the loss is no number.
     """
     import keras
+    import tensorflow
 
+    settings, variables = course.settings, model.variables
     model.compile(
-        optimizer=keras.optimizers.Adam(schedule.learning_rate),
+        optimizer=keras.optimizers.Adam(settings.learning_rate),
         loss=_masked(keras),
         jit_compile=False,
         steps_per_execution=STEPS_PER_CALL,
     )
+    model.optimizer.build(model.trainable_variables)
+    kept = None if course.checkpoints is None else course.checkpoints.of_fit(lambda: course.identity(samples))
+    state = [*variables, *model.optimizer.variables]
+    first = 0 if kept is None else _resume(kept, state)
+    epoch = tensorflow.Variable(first, dtype=tensorflow.int64)
     history = model.fit(
-        x,
-        y.astype(np.float32),
-        sample_weight=weights.astype(np.float32),
-        batch_size=schedule.batch,
-        epochs=schedule.epochs,
-        callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks],
+        batches(tensorflow, samples, settings.batch, course.seed, epoch),
+        initial_epoch=first,
+        epochs=settings.epochs,
+        callbacks=[
+            keras.callbacks.TerminateOnNaN(),
+            keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, _: epoch.assign(number)),
+            *course.callbacks,
+            *([] if kept is None else [_saving(keras, kept, state, settings.epochs)]),
+        ],
         verbose=0,
     )
     # With several steps in one call the callback may miss a NaN that the mean over the epoch keeps.
     learnt = all(np.isfinite(array).all() for array in model.get_weights())
     if not learnt or not np.isfinite(history.history["loss"]).all():
-        raise JobError("the loss is not a number", where=name, hint="lower its learning rate")
+        raise JobError("the loss is not a number", where=course.learner, hint="lower its learning rate")
+
+
+def _resume(kept: FitCheckpoints, state: Sequence[Any]) -> int:
+    """Set the variables to where the fit was and return how many epochs it had done."""
+    found = kept.load()
+    if found is None:
+        return 0
+    for variable, array in zip(state, found.arrays, strict=True):
+        variable.assign(array)
+    return found.epochs
+
+
+def _saving(keras: ModuleType, kept: FitCheckpoints, state: Sequence[Any], epochs: int) -> Any:
+    def save(epoch: int, logs: Mapping[str, float]) -> None:
+        done = epoch + 1
+        # After the last epoch the fold is about to be stored; what follows a NaN is not worth keeping.
+        if done < epochs and np.isfinite(logs["loss"]):
+            kept.save(done, lambda: [variable.numpy() for variable in state])
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=save)
 
 
 def _masked(keras: ModuleType) -> Any:

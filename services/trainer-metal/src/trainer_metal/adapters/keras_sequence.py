@@ -15,6 +15,8 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.scaling import inputs_of, target_scale
 from trainer_metal.adapters import keras_fit
+from trainer_metal.adapters.checkpoints import Checkpoints
+from trainer_metal.adapters.keras_batches import Samples
 from trainer_metal.adapters.throttling import watch
 from trainer_metal.domain.architecture import SequenceParams, Stage, stages_of
 from trainer_metal.domain.layers import LAYER_NORM_EPSILON, positions
@@ -38,9 +40,12 @@ class SequenceNet:
     ----------
     device : str
         TensorFlow's name of the device to fit on.
+    checkpoints : Checkpoints, optional
+        Of the job.
     """
 
     device: str = CPU
+    checkpoints: Checkpoints | None = None
     name: str = "sequence"
 
     def fit(
@@ -65,15 +70,12 @@ class SequenceNet:
         keras_fit.fresh(keras, seed, accelerated=self.device != CPU)
         with tensorflow.device(self.device):
             model, stages, layers = build(keras, inputs.size, len(horizons), settings)
-            keras_fit.learn(
-                model,
-                windows_at(inputs.of(train), ends, settings.window),
-                (targets / scale)[ends],
-                weights[ends],
-                settings,
-                self.name,
-                watch(keras) if self.device != CPU else (),
+            samples = Samples(
+                windows_at(inputs.of(train), ends, settings.window), (targets / scale)[ends], weights[ends]
             )
+            callbacks = watch(keras) if self.device != CPU else ()
+            course = keras_fit.Course(self.name, settings, seed, self.device, self.checkpoints, callbacks)
+            keras_fit.learn(model, samples, course)
         *taken, heads = weights_of(layers)
         return SequenceNetwork(
             tuple(horizons), inputs, settings.window, stages, tuple(taken), (heads[0], heads[1]), scale
