@@ -96,9 +96,9 @@ def test_no_training_label_is_later_than_the_refit(as_of: int, horizon: int, hol
 
 
 def test_a_short_history_gives_fewer_cutoffs_or_none() -> None:
-    assert run_window(1000, 5, 0) == Window(burn_in_start=750, start=750, end=995)
+    assert run_window(1000, 5, 0) == Window(early_start=750, burn_in_start=750, start=750, end=995)
     assert run_window(760, 21, 0) is None
-    assert run_window(771, 21, 0) == Window(750, 750, 750)
+    assert run_window(771, 21, 0) == Window(750, 750, 750, 750)
 
 
 def test_burn_in_is_clamped_before_the_scored_window() -> None:

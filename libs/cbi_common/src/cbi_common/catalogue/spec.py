@@ -51,6 +51,9 @@ class ModelSpec(_Frozen):
     params: dict[str, Any] = {}
     tune: dict[str, list[Any]] = {}
     """Parameters to choices that a profile with trials tries on targets before 2020."""
+    long: bool = False
+    """Forecasts all of the history that its training rows allow, not the burn-in alone: what a quarter of a century of
+    matured errors says is worth more, a year ahead, than two years of them. For models that fit in a blink."""
     hold_out: bool = False
     """Learns from each row on its own, so that an era or a regime can be left out and forecast (profile full)."""
     refit_every: dict[str, int] = Field(min_length=1)
@@ -60,7 +63,9 @@ class ModelSpec(_Frozen):
     @property
     def sha256(self) -> str:
         """Digest of what decides the fit: the reason, the name and the profiles do not."""
-        fields = self.model_dump(mode="json", exclude={"id", "family", "device", "horizons", "refit_every", "why"})
+        fields = self.model_dump(
+            mode="json", exclude={"id", "family", "device", "horizons", "long", "refit_every", "why"}
+        )
         return digest(fields)
 
     @property

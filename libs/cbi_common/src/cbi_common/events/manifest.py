@@ -25,6 +25,8 @@ class Refit(Contract):
 class ScoredWindow(Contract):
     """Cutoffs of one horizon: predicted from ``burn_in_start``, scored from ``start`` to ``end`` (session numbers)."""
 
+    early_start: int | None = None
+    """First cutoff of the models that forecast all of the history; None where there is no such model."""
     burn_in_start: int
     start: int
     end: int
@@ -66,9 +68,13 @@ class RunManifest(Contract):
         """First 16 hex digits of the manifest's digest."""
         return digest(self.model_dump(mode="json"))[:16]
 
-    def cutoffs(self, horizon: Horizon) -> list[int]:
-        """Return the sessions of every grid cutoff of ``horizon``, burn-in included, and as_of itself."""
-        first = self.windows[horizon].burn_in_start
+    def cutoffs(self, horizon: Horizon, *, long: bool = False) -> list[int]:
+        """Return the sessions of every grid cutoff of ``horizon``, burn-in included, and as_of itself.
+
+        ``long``: those of a model that forecasts all of the history.
+        """
+        window = self.windows[horizon]
+        first = window.early_start if long and window.early_start is not None else window.burn_in_start
         grid = [s for s in range(first, self.as_of_session + 1) if s % self.cutoff_every == 0]
         return grid if grid and grid[-1] == self.as_of_session else [*grid, self.as_of_session]
 

@@ -14,8 +14,12 @@ from cbi_common.timeseries.dataset import Ints
 
 @dataclass(frozen=True)
 class Window:
-    """Grid cutoffs of a horizon, as session numbers: predicted from ``burn_in_start``, scored ``start`` to ``end``."""
+    """Grid cutoffs of a horizon, as session numbers: predicted from ``burn_in_start``, scored ``start`` to ``end``.
 
+    Long models predict from ``early_start``, the first that the history allows.
+    """
+
+    early_start: int
     burn_in_start: int
     start: int
     end: int
@@ -55,7 +59,7 @@ def window(
 
     >>> window(as_of_session=6387, horizon_sessions=5, first_session=50, cutoff_every=5, refit_sessions=21,
     ...        scored_periods=60, burn_in_periods=24, min_train=750)
-    Window(burn_in_start=4620, start=5125, end=6380)
+    Window(early_start=800, burn_in_start=4620, start=5125, end=6380)
     """
     end = _down(as_of_session - horizon_sessions, cutoff_every)
     earliest = -_down(-(first_session + min_train), cutoff_every)
@@ -64,7 +68,7 @@ def window(
     scored = -(-scored_periods * refit_sessions // cutoff_every)
     start = max(end - (scored - 1) * cutoff_every, earliest)
     burn_in_start = max(_down(start - burn_in_periods * refit_sessions, cutoff_every), earliest)
-    return Window(burn_in_start, start, end)
+    return Window(earliest, burn_in_start, start, end)
 
 
 def refit_grid(first: int, last: int, refit_sessions: int, every: int = 1) -> list[int]:

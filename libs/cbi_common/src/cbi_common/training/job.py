@@ -76,14 +76,16 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
         environment=environment.identity(),
         last_session=last_session(spec, market),
     )
-    cutoffs = sorted({session for horizon in job.horizons for session in manifest.cutoffs(horizon)})
+    cutoffs = sorted({session for horizon in job.horizons for session in manifest.cutoffs(horizon, long=spec.long)})
     usable = manifest.usable_from.get(spec.dataset)
     profile = catalogue.profiles[manifest.profile]
     recipe, trials = best_recipe(lake, dataset, recipe, spec, profile, usable)
     walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake), usable)
     study = study_of(lake, dataset, recipe, spec, profile, market, trials, usable)
     kept = None if study is None else lake.put_json(f"study/{digest(arg['key'])}", study.model_dump(mode="json"))
-    predicted = [_predictions(dataset, walk, i, spec, h, manifest.cutoffs(h)) for i, h in enumerate(job.horizons)]
+    predicted = [
+        _predictions(dataset, walk, i, spec, h, manifest.cutoffs(h, long=spec.long)) for i, h in enumerate(job.horizons)
+    ]
     return [
         ModelTrained(
             market=manifest.market,

@@ -99,7 +99,10 @@ class _Layout:
 
     def grid(self, model: ModelSpec, horizons: tuple[Horizon, ...], last: int) -> list[int]:
         """Refits up to ``last`` that serve the horizons and have the training rows for all of them."""
-        first_cutoff = min(self.windows[horizon].burn_in_start for horizon in horizons)
+        windows = [self.windows[horizon] for horizon in horizons]
+        first_cutoff = min(
+            w.early_start if model.long and w.early_start is not None else w.burn_in_start for w in windows
+        )
         # Only labels that have matured by a refit can be learned from.
         begin = max(self.spans[model.dataset].first, min((self.eras[era].first for era in model.eras), default=0))
         earliest = begin + self.spec.min_train_sessions + max(h.sessions for h in horizons)
@@ -122,7 +125,7 @@ def _windows(spec: ProfileSpec, first_session: int, as_of_session: int) -> Windo
         for horizon in Horizon
     }
     return {
-        horizon: ScoredWindow(burn_in_start=w.burn_in_start, start=w.start, end=w.end)
+        horizon: ScoredWindow(early_start=w.early_start, burn_in_start=w.burn_in_start, start=w.start, end=w.end)
         for horizon, w in found.items()
         if w is not None
     }
