@@ -24,6 +24,8 @@ if [ ! -f "$settings" ]; then
 #CBI_NATS_USER=trainer-metal
 #CBI_NATS_PASSWORD=
 #CBI_LAKE=
+# Where a fit that is cut off leaves how far it was, for example a folder on an external disk; by default beside the lake.
+#CBI_CHECKPOINTS=
 SETTINGS
   )
   echo "first fill in $settings, then run make metal again" >&2

@@ -89,7 +89,8 @@ class World:
 
     @property
     def regime(self) -> RegimeDetected:
-        history = put_table(self.lake, "regime/h", pa.table({"session": [AS_OF], "state": ["bull"]}))
+        chances = {f"p_{regime}": [0.25] for regime in Regime}
+        history = put_table(self.lake, "regime/h", pa.table({"session": [AS_OF], "state": ["bull"], **chances}))
         return RegimeDetected(
             market="zl",
             run_id=self.manifest.run_id,

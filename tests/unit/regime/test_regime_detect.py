@@ -15,8 +15,14 @@ from cbi_common.events.regime import RegimeDetected
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import get_table, put_table
 from cbi_common.testing.fakes import envelope, make_kit
+from cbi_common.timeseries.regimes import CLASSES
 from regime import jobs
+from regime.adapters import lightgbm_multiclass
+from regime.domain import jump_model
 from regime.handlers import Handlers
+from regime.history import History
+from regime.summary import summary
+from regime.walk import Panel, walk
 
 N = 1100
 
@@ -84,9 +90,83 @@ def test_what_comes_later_changes_no_earlier_call(lake, tmp_path):
 
 def test_one_more_day_fits_nothing(lake, monkeypatch):
     first = get_table(lake, detect(lake, export(lake, N - 1)).history)
-    monkeypatch.setattr(jobs.lightgbm_multiclass, "fit", lambda *_: pytest.fail("fitted again"))
+    for model in (lightgbm_multiclass, jump_model):
+        monkeypatch.setattr(model, "fit", lambda *_: pytest.fail("fitted again"))
     second = get_table(lake, detect(lake, export(lake)).history)
     assert second.slice(0, len(first)).equals(first)
+
+
+def test_the_forecast_ahead_and_the_challenger_stand_beside_it(lake):
+    found = detect(lake, export(lake))
+    history = get_table(lake, found.history).to_pydict()
+    for sessions, one in found.ahead.items():
+        assert sum(one.probabilities.values()) == pytest.approx(1.0)
+        assert one.probabilities == {state: history[f"p{sessions}_{state}"][-1] for state in Regime}
+        assert one.persistence_accuracy == found.persistence_accuracy[sessions]
+        assert one.brier < one.persistence_brier
+        assert one.n == N - 504 - int(sessions)
+    assert found.challenger.state == history["jump_state"][-1]
+    assert found.challenger.nowcast_accuracy == np.mean(np.equal(history["jump_state"], history["label"]))
+    assert set(found.challenger.forward_accuracy) == {"5", "21"}
+    assert found.called_by == history["called_by"][-1] == "trees"
+
+
+def test_the_spell_of_today_began_where_the_history_says(lake):
+    found = detect(lake, export(lake))
+    states, dates = (get_table(lake, found.history)[name].to_pylist() for name in ("state", "date"))
+    assert set(states[-found.sessions_in_state :]) == {found.state}
+    assert dates[-found.sessions_in_state] == found.since
+    assert states[-found.sessions_in_state - 1] != found.state
+
+
+def called(states: list[Regime]) -> RegimeDetected:
+    codes, n = np.array([CLASSES.index(state) for state in states]), len(states)
+    chances = np.eye(4)[codes]
+    days = np.datetime64("2025-01-01") + np.arange(n)
+    history = History(np.arange(n), days, codes, chances, np.zeros(n, int), codes, {5: chances, 21: chances})
+    manifest = RunManifest(
+        market="zl",
+        as_of=days[-1].item(),
+        as_of_session=n - 1,
+        profile="smoke",
+        simulated=True,
+        datasets={},
+        refits=(),
+        cutoff_every=5,
+        windows={},
+        members=(),
+        catalogue_sha256="0" * 64,
+    )
+    return summary(manifest, history, LakeRef(key="regime/1.history", sha256="0" * 64, size_bytes=1))
+
+
+def test_a_change_says_so_and_no_change_does_not():
+    turned = called([Regime.NORMAL, Regime.NORMAL, Regime.CRISIS])
+    assert (turned.changed, turned.previous_state, turned.since) == (True, Regime.NORMAL, date(2025, 1, 3))
+    same = called([Regime.NORMAL, Regime.CRISIS, Regime.CRISIS])
+    assert (same.changed, same.previous_state, same.since) == (False, Regime.CRISIS, date(2025, 1, 2))
+    first = called([Regime.CRISIS])
+    assert (first.changed, first.previous_state, first.sessions_in_state) == (False, None, 1)
+
+
+def test_an_event_without_the_newer_fields_is_still_read(lake):
+    old = detect(lake, export(lake)).model_dump(
+        mode="json", exclude={"since", "sessions_in_state", "called_by", "ahead", "challenger"}
+    )
+    assert RegimeDetected.model_validate(old).ahead == {}
+
+
+def test_where_labels_are_hidden_in_the_moves_the_filter_is_heard(lake):
+    rng = np.random.default_rng(11)
+    labels = np.repeat(rng.integers(0, 4, 60), 50)
+    volatility, drift = np.array([0.03, 0.014, 0.018, 0.012])[labels], np.array([-1, 2, -2, 0])[labels] * 1e-3
+    days = np.datetime64("2000-01-03") + np.arange(3000)
+    price = 50 * np.exp(np.cumsum(rng.normal(drift, volatility)))
+    panel = Panel(np.arange(3000), days, price, np.full(3000, np.nan))
+    found = walk(lake, panel, labels, 2000)
+    assert found.sessions[0] == 1890
+    assert found.speakers.all()
+    assert (found.states == found.labels).mean() > 0.5
 
 
 def test_refuses_what_it_cannot_call(lake):

@@ -1,66 +1,87 @@
-from math import ceil, floor
+from math import ceil
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cbi_common.timeseries.bands import LEVELS, bands
+from cbi_common.timeseries.bands import LEVELS, Residuals, bands
 from cbi_common.timeseries.losses import coverage
 
 Arrays = dict[str, np.ndarray]
 
 
 def exchangeable(n: int, horizon: int = 5, seed: int = 0) -> Arrays:
-    """Residuals of a skewed distribution times a known, changing volatility; outcomes unknown at the end."""
+    """Residuals of a heavy-tailed distribution times a known, changing volatility; outcomes unknown at the end."""
     rng = np.random.default_rng(seed)
     sessions = np.arange(n, dtype=np.int64) * 5
     sd = np.exp(rng.normal(-3.0, 0.7, n))
     y_hat = rng.normal(0.0, 0.01, n)
-    y = y_hat + sd * (rng.gamma(4.0, 0.5, n) - 2.0)
+    y = y_hat + sd * rng.standard_t(4.0, n) / np.sqrt(2.0)
     y[sessions + horizon > sessions[-1]] = np.nan
     return {"y_hat": y_hat, "sd": sd, "y": y, "sessions": sessions, "target_sessions": sessions + horizon}
 
 
-def naive_ends(data: Arrays, alpha: float, window: int | None, rate: float, least: int) -> list[tuple[float, float]]:
-    """Every cutoff starts from nothing: collect what had matured, replay the feedback, sort, pick."""
+def naive_halves(data: Arrays, alpha: float, rate: float, least: int) -> list[float]:
+    """Half widths without a prior. Every cutoff starts from nothing: collect what had matured, replay the feedback,
+    sort, pick."""
     sessions, targets, y = data["sessions"], data["target_sessions"], data["y"]
-    ends: list[tuple[float, float]] = []
-    for t, now in enumerate(sessions):
+    sizes = np.abs(y - data["y_hat"]) / data["sd"]
+    halves: list[float] = []
+    for now in sessions:
         rows = [i for i in range(len(y)) if targets[i] <= now and not np.isnan(y[i])]
-        low = high = alpha / 2
+        level = alpha
         for i in rows:
-            if np.isnan(ends[i][0]):
+            if np.isnan(halves[i]):
                 continue
             step = rate / max(sum(1 for s in sessions if sessions[i] <= s < targets[i]), 1)
-            low = min(max(low + step * (alpha / 2 - (y[i] < ends[i][0])), alpha / 10), 1.5 * alpha)
-            high = min(max(high + step * (alpha / 2 - (y[i] > ends[i][1])), alpha / 10), 1.5 * alpha)
-        used = sorted((y[i] - data["y_hat"][i]) / data["sd"][i] for i in rows[-(window or len(y)) :])
-        if len(used) < least:
-            ends.append((float("nan"), float("nan")))
-            continue
+            level = min(max(level + step * (alpha - (sizes[i] > halves[i])), alpha / 5), 3 * alpha)
+        used = sorted(sizes[rows].tolist())
         k = len(used)
-        lower = used[max(floor((k + 1) * low), 1) - 1]
-        upper = used[min(ceil((k + 1) * (1 - high)), k) - 1]
-        ends.append(tuple(data["y_hat"][t] + data["sd"][t] * np.array([lower, upper])))
-    return ends
+        halves.append(used[ceil((k + 1) * (1 - level) - 1e-12) - 1] if k >= least else float("nan"))
+    return halves
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.05])
-@pytest.mark.parametrize("window", [None, 40])
 @pytest.mark.parametrize("horizon", [5, 63])
-def test_equals_recomputing_everything_at_every_cutoff(horizon: int, window: int | None, rate: float) -> None:
+def test_equals_recomputing_everything_at_every_cutoff(horizon: int, rate: float) -> None:
     data = exchangeable(100, horizon, seed=11)
-    found = bands(**data, window=window, rate=rate, min_residuals=30)
-    expected = np.array(naive_ends(data, 0.1, window, rate, 30))
-    np.testing.assert_allclose(np.column_stack([found.lower, found.upper]), expected, rtol=1e-12)
+    found = bands(**data, prior=0.0, rate=rate, min_residuals=30)
+    half = np.array(naive_halves(data, 0.1, rate, 30)) * data["sd"]
+    np.testing.assert_allclose(found.upper, data["y_hat"] + half, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.lower, data["y_hat"] - half, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.01])
+@settings(max_examples=40)
+@given(st.lists(st.floats(0, 5), min_size=2, max_size=40), st.floats(0.1, 30), st.floats(1, 200), st.floats(0.01, 0.98))
+def test_the_size_is_where_the_share_is_reached(
+    sizes: list[float], independent: float, weight: float, share: float
+) -> None:
+    pooled = Residuals(tuple(sorted(sizes)), independent, None, weight + 1.0)
+    group = Residuals(tuple(sorted(sizes[::2])), independent / 2, pooled, weight)
+    for found in (pooled, group):
+        size = found.within(share)
+        assume(found.share_within(40.0) >= share)
+        assert found.share_within(size) >= share
+        assert size < 1e-9 or found.share_within(size - 1e-9) < share
+        assert found.share_above(size) + found.share_above(-size) == pytest.approx(1.0)
+
+
+def test_a_share_that_so_few_cannot_show_gives_the_largest() -> None:
+    assert Residuals((0.5, 1.5), 2.0, None, 0.0).within(0.95) == 1.5
+
+
+def test_without_residuals_the_prior_is_the_normal_distribution() -> None:
+    prior = Residuals((), 0.0, None, 100.0)
+    assert prior.within(0.9) == pytest.approx(1.6449, abs=1e-4)
+    assert prior.share_above(0.5) == pytest.approx(0.3085, abs=1e-4)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.005])
 @pytest.mark.parametrize("horizon", [5, 63])
 def test_exchangeable_residuals_are_covered_as_promised(rate: float, horizon: int) -> None:
     data = exchangeable(6000, horizon)
-    found = bands(**data, rate=rate)
+    found = bands(**data, prior=0.0, rate=rate)
     known = ~np.isnan(found.lower) & ~np.isnan(data["y"])
     y, error = data["y"][known], np.sqrt(0.05 * 0.95 / known.sum())
     assert np.mean(y < found.lower[known]) == pytest.approx(0.05, abs=4 * error)
@@ -68,13 +89,23 @@ def test_exchangeable_residuals_are_covered_as_promised(rate: float, horizon: in
     assert np.mean(y[:, None] <= found.quantiles[known], axis=0) == pytest.approx(LEVELS, abs=0.03)
 
 
+@pytest.mark.parametrize("horizon", [5, 63, 252])
+def test_the_prior_costs_little_where_the_shape_is_another(horizon: int) -> None:
+    data = exchangeable(4000, horizon)
+    found = bands(**data)
+    known = ~np.isnan(found.lower) & ~np.isnan(data["y"])
+    assert coverage(found.lower[known], found.upper[known], data["y"][known]) == pytest.approx(0.9, abs=0.025)
+
+
 def test_finite_sample_coverage_is_guaranteed_on_average() -> None:
-    """With 59 residuals each end is the 3rd from outside: a new one lies beyond it with probability 3 / 60 exactly."""
+    """With 59 residuals the band reaches to the 54th: a new one lies beyond it with probability 6 / 60 exactly."""
     misses = []
     for seed in range(500):
         data = exchangeable(61, seed=seed)
-        outcome = data["y_hat"][59] + data["sd"][59] * (np.random.default_rng(10**6 + seed).gamma(4.0, 0.5) - 2.0)
-        found = bands(**data, rate=0.0)
+        outcome = data["y_hat"][59] + data["sd"][59] * np.random.default_rng(10**6 + seed).standard_t(4.0) / np.sqrt(
+            2.0
+        )
+        found = bands(**data, prior=0.0, rate=0.0)
         assert found.residuals[59] == 59
         misses.append(outcome < found.lower[59] or outcome > found.upper[59])
     assert np.mean(misses) == pytest.approx(0.1, abs=3 * np.sqrt(0.09 / 500))
@@ -112,7 +143,7 @@ def test_nothing_up_to_a_cutoff_depends_on_what_comes_after(seed: int, cut: int)
     shorter = {name: values[: cut + 1] for name, values in data.items()}
     whole = bands(**data, rate=0.05)
     for changed in (bands(**poisoned, rate=0.05), bands(**shorter, rate=0.05)):
-        for name in ("lower", "upper", "quantiles", "probability_up", "tails", "residuals"):
+        for name in ("lower", "upper", "quantiles", "probability_up", "level", "residuals"):
             assert getattr(whole, name)[: cut + 1].tobytes() == getattr(changed, name)[: cut + 1].tobytes()
 
 
@@ -132,16 +163,16 @@ def test_levels_stay_clipped_however_late_and_one_sided_the_feedback() -> None:
     data = exchangeable(800, 252)
     data["y"][100:] += 1.0
     found = bands(**data, rate=1.0)
-    drawn = found.tails[~np.isnan(found.lower)]
-    assert drawn.min() == pytest.approx(0.01)
-    assert drawn.max() == pytest.approx(0.15)
+    drawn = found.level[~np.isnan(found.lower)]
+    assert drawn.min() == pytest.approx(0.02)
+    assert drawn.max() <= 0.3
 
 
 def test_there_is_no_band_before_the_minimum_of_matured_residuals() -> None:
     data = exchangeable(120, 63)
     found = bands(**data)
     np.testing.assert_array_equal(np.isnan(found.lower), found.residuals < 50)
-    for values in (found.upper, found.probability_up, found.quantiles[:, 2], found.tails[:, 0]):
+    for values in (found.upper, found.probability_up, found.quantiles[:, 2], found.level):
         np.testing.assert_array_equal(np.isnan(values), np.isnan(found.lower))
 
 
@@ -163,3 +194,55 @@ def test_probability_up_is_the_share_of_residuals_that_take_the_price_up() -> No
     assert found.probability_up[-1] == pytest.approx(0.6915, abs=0.02)  # Phi(0.5)
     known = found.probability_up[~np.isnan(found.probability_up)]
     assert ((known > 0) & (known < 1)).all()
+
+
+def test_the_tails_weigh_the_same_whatever_the_drift_of_the_past() -> None:
+    data = exchangeable(2000)
+    data["y"] = data["y_hat"] + np.abs(data["y"] - data["y_hat"])  # the price has only ever risen
+    found = bands(**data, rate=0.0)
+    known = ~np.isnan(found.lower)
+    np.testing.assert_allclose((found.upper + found.lower)[known], 2 * data["y_hat"][known], atol=1e-12)
+    assert found.latest.share_above(0.0) == pytest.approx(0.5, abs=0.001)
+
+
+def test_a_group_is_heard_as_far_as_its_own_residuals_reach() -> None:
+    data = exchangeable(3000)
+    group = (np.arange(3000) % 10 == 0).astype(np.int64)
+    data["y"] = data["y_hat"] + np.where(group == 1, 2.0, 1.0) * (data["y"] - data["y_hat"])
+    pooled, grouped = bands(**data, rate=0.0), bands(**data, rate=0.0, groups=group)
+    late = (np.arange(3000) > 2500) & ~np.isnan(data["y"])
+    wild = late & (group == 1)
+    assert coverage(pooled.lower[wild], pooled.upper[wild], data["y"][wild]) < 0.8
+    assert coverage(grouped.lower[wild], grouped.upper[wild], data["y"][wild]) > 0.83
+    early = (np.arange(3000) < 190) & (group == 1)  # fewer than 20 independent residuals of the group
+    np.testing.assert_array_equal(pooled.upper[early], grouped.upper[early])
+
+
+def test_no_band_is_narrower_than_that_of_a_shorter_horizon() -> None:
+    data = exchangeable(400)
+    least = np.full(400, 0.3)
+    free, held = bands(**data), bands(**data, least_width=least)
+    known = ~np.isnan(free.upper)
+    assert (held.upper - data["y_hat"] >= 0.3 - 1e-12)[known].all()
+    wide = known & (free.upper - data["y_hat"] > 0.35)
+    assert wide.any()
+    inner = (held.quantiles[:, 3] - data["y_hat"])[known]
+    assert (inner <= (held.upper - data["y_hat"])[known]).all()
+
+
+def test_a_known_garch_volatility_gives_calibrated_bands() -> None:
+    rng = np.random.default_rng(4)
+    n = 8000
+    variance, r = np.empty(n), np.empty(n)
+    variance[0] = 1e-4
+    for i in range(n):
+        r[i] = rng.standard_normal() * np.sqrt(variance[i])
+        if i + 1 < n:
+            variance[i + 1] = 2e-6 + 0.08 * r[i] ** 2 + 0.9 * variance[i]
+    sessions = np.arange(n, dtype=np.int64)
+    found = bands(np.zeros(n), np.sqrt(variance), r, sessions, sessions + 1)
+    known = ~np.isnan(found.lower)
+    assert coverage(found.lower[known], found.upper[known], r[known]) == pytest.approx(0.9, abs=0.01)
+    for part in (variance < np.quantile(variance, 0.3), variance > np.quantile(variance, 0.7)):
+        rows = known & part
+        assert coverage(found.lower[rows], found.upper[rows], r[rows]) == pytest.approx(0.9, abs=0.02)

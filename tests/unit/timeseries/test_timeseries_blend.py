@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbi_common.timeseries.blend import inverse_error_weights, serve
+from cbi_common.timeseries.blend import earned
 
 Arrays = dict[str, np.ndarray]
 
@@ -43,11 +43,10 @@ def naive_weights(data: Arrays, t: int, min_matured: int, min_span: int) -> list
 @given(st.integers(0, 10**6), st.sampled_from([5, 21, 63]), st.integers(1, 30), st.integers(0, 200))
 def test_equals_recomputing_everything_at_every_cutoff(seed: int, horizon: int, matured: int, span: int) -> None:
     data = history(n=60, m=3, horizon=horizon, seed=seed)
-    blend = serve(**data, min_matured=matured, min_span=span)
+    found = earned(**data, min_matured=matured, min_span=span)
     expected = np.array([naive_weights(data, t, matured, span) for t in range(60)])
-    np.testing.assert_allclose(blend.weights, expected, rtol=1e-9)
-    served = np.nansum(expected * np.nan_to_num(data["members"]), axis=1)
-    np.testing.assert_allclose(blend.y_hat, served, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(found.inverse, expected, rtol=1e-9)
+    np.testing.assert_array_equal(found.standing, expected > 0)
 
 
 @given(st.integers(0, 10**6), st.integers(0, 160))
@@ -59,55 +58,44 @@ def test_nothing_up_to_a_cutoff_depends_on_what_comes_after(seed: int, cut: int)
     poisoned["y"][~known] = rng.normal(size=np.count_nonzero(~known))
     poisoned["members"][cut + 1 :] = rng.normal(size=poisoned["members"][cut + 1 :].shape)
     shorter = {name: values[: cut + 1] for name, values in data.items()}
-    whole = serve(**data)
-    for changed in (serve(**poisoned), serve(**shorter)):
-        for name in ("y_hat", "weights", "no_change", "matured"):
+    whole = earned(**data)
+    for changed in (earned(**poisoned), earned(**shorter)):
+        for name in ("standing", "votes", "inverse"):
             assert getattr(whole, name)[: cut + 1].tobytes() == getattr(changed, name)[: cut + 1].tobytes()
 
 
-def test_weights_are_a_distribution_and_no_change_takes_all_or_nothing() -> None:
-    blend = serve(**history())
-    assert (blend.weights >= 0).all()
-    np.testing.assert_allclose(blend.weights.sum(axis=1) + blend.no_change, 1.0)
-    assert set(blend.no_change) == {0.0, 1.0}
-    assert (blend.y_hat[blend.no_change == 1] == 0).all()
-
-
-def test_no_change_serves_until_errors_have_matured_for_a_year() -> None:
+def test_nobody_stands_until_errors_have_matured_for_a_year() -> None:
     data = history(n=200, horizon=21)
     data["y"], data["members"] = np.nan_to_num(data["y"], nan=0.01), np.nan_to_num(data["members"])
-    first = int(np.flatnonzero(serve(**data).no_change == 0)[0])
+    first = int(np.flatnonzero(earned(**data).standing.any(axis=1))[0])
     assert data["sessions"][first] == 275  # the first outcome matured at 21, 252 sessions later is 273
-    assert serve(**data).matured[first] >= 48
-    assert serve(**data, min_span=0).matured[np.flatnonzero(serve(**data, min_span=0).no_change == 0)[0]] == 48
+    assert (
+        int(np.flatnonzero(earned(**data, min_span=0).standing.any(axis=1))[0]) == 52
+    )  # 48 outcomes, 21 sessions late
 
 
-def test_members_worse_than_no_change_or_too_young_weigh_nothing() -> None:
+def test_members_worse_than_no_change_or_too_young_do_not_stand() -> None:
     rng = np.random.default_rng(0)
-    actual = rng.normal(0, 0.05, 100)
-    errors = np.column_stack([0.5 * actual, -0.25 * actual, 1.5 * actual, 0.1 * actual])
-    errors[47:, 3] = np.nan
-    weights = inverse_error_weights(errors, -actual)
-    assert weights is not None
-    np.testing.assert_allclose(weights, [0.2, 0.8, 0.0, 0.0])  # 1 / 0.5^2 to 1 / 0.25^2
+    actual = rng.normal(0, 0.05, 160)
+    members = np.column_stack([1.5 * actual, 0.75 * actual, 2.5 * actual, 1.1 * actual])
+    members[:100, 3] = np.nan
+    sessions = np.arange(160, dtype=np.int64) * 5
+    found = earned(members[:148], actual[:148], sessions[:148], sessions[:148] + 5)
+    np.testing.assert_allclose(found.inverse[-1], [0.2, 0.8, 0.0, 0.0])  # 1 / 0.5^2 to 1 / 0.25^2
 
 
 def test_no_change_among_the_members_is_not_worse_than_itself() -> None:
-    actual = np.random.default_rng(0).normal(0, 0.05, 60)
-    weights = inverse_error_weights(np.column_stack([-actual, 2.0 * actual]), -actual)
-    np.testing.assert_array_equal(weights, [1.0, 0.0])
-
-
-def test_no_member_earning_a_weight_means_no_change() -> None:
-    actual = np.random.default_rng(0).normal(0, 0.05, 60)
-    assert inverse_error_weights(2.0 * actual[:, None], -actual) is None
-    assert inverse_error_weights(np.empty((0, 2)), np.empty(0)) is None
+    actual = np.random.default_rng(0).normal(0, 0.05, 160)
+    sessions = np.arange(160, dtype=np.int64) * 5
+    found = earned(np.column_stack([0 * actual, 3.0 * actual]), actual, sessions, sessions + 5)
+    np.testing.assert_array_equal(found.inverse[-1], [1.0, 0.0])
 
 
 def test_a_perfect_member_takes_all() -> None:
-    actual = np.random.default_rng(0).normal(0, 0.05, 60)
-    weights = inverse_error_weights(np.column_stack([0.0 * actual, 0.5 * actual]), -actual)
-    np.testing.assert_allclose(weights, [1.0, 0.0], atol=1e-12)
+    actual = np.random.default_rng(0).normal(0, 0.05, 160)
+    sessions = np.arange(160, dtype=np.int64) * 5
+    found = earned(np.column_stack([actual, 1.5 * actual]), actual, sessions, sessions + 5)
+    np.testing.assert_allclose(found.inverse[-1], [1.0, 0.0], atol=1e-12)
 
 
 def test_members_without_a_forecast_leave_their_weight_to_the_others() -> None:
@@ -115,20 +103,18 @@ def test_members_without_a_forecast_leave_their_weight_to_the_others() -> None:
     data["members"] = np.nan_to_num(data["members"][:, :2])
     data["members"][-2, 0] = np.nan
     data["members"][-1] = np.nan
-    blend = serve(**data)
-    np.testing.assert_array_equal(blend.weights[-2], [0.0, 1.0])
-    assert blend.no_change[-1] == 1.0
-    assert blend.y_hat[-1] == 0.0
+    found = earned(**data)
+    np.testing.assert_array_equal(found.inverse[-2], [0.0, 1.0])
+    assert not found.inverse[-1].any()
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_short_histories_serve_no_change(n: int) -> None:
-    data = {name: values[:n] for name, values in history().items()}
-    assert serve(**data).no_change.tolist() == [1.0] * n
+def test_short_histories_earn_nothing(n: int) -> None:
+    assert not earned(**{name: values[:n] for name, values in history().items()}).inverse.any()
 
 
 def test_time_grows_with_rows_times_members() -> None:
     data = history(n=6000, m=66)
     start = time.process_time()
-    serve(**data)
+    earned(**data)
     assert time.process_time() - start < 1.0

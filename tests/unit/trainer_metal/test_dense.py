@@ -12,7 +12,7 @@ from cbi_common.testing.walks import poisoned, random_dataset
 from cbi_common.timeseries.scaling import Inputs
 from trainer_metal.adapters import keras_dense, keras_fit
 from trainer_metal.adapters.accelerator import CPU, losses
-from trainer_metal.adapters.keras_dense import Dense, Params
+from trainer_metal.adapters.keras_dense import Dense
 from trainer_metal.domain.network import Network
 
 HORIZONS = (Horizon.W1, Horizon.M1)
@@ -66,7 +66,7 @@ def test_a_forecast_depends_on_model_and_view_alone(artifact):
 
 def test_the_net_computes_what_keras_computes():
     keras, _ = keras_fit.load_keras()
-    model = keras_dense.build(keras, 7, 2, Params(**PARAMS))
+    model = keras_dense.stack(keras, 7, 2, PARAMS["units"])
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
     layers = tuple(tuple(layer.get_weights()) for layer in model.layers if layer.get_weights())

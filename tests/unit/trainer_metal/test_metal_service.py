@@ -53,7 +53,7 @@ def test_a_job_holds_the_machines_lock_and_tells_its_warnings(tmp_path, monkeypa
     monkeypatch.setattr(jobs, "LOCK", lock)
     monkeypatch.setattr(jobs, "place", lambda: Placement("gpu", GPU, ("look",)))
     monkeypatch.setattr(jobs.job, "train", train)
-    assert jobs.train({}) == {"models": [], "warnings": ["look"]}
+    assert jobs.train({"checkpoints": str(tmp_path), "key": "trained/x"}) == {"models": [], "warnings": ["look"]}
     assert seen == {"device": GPU, "accelerator": "gpu"}
     with FileLock(lock).acquire(timeout=0):
         pass

@@ -8,8 +8,8 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import poisoned, random_dataset
 from cbi_common.timeseries.scaling import Inputs
 from trainer_metal.adapters import keras_fit, keras_sequence
-from trainer_metal.adapters.keras_sequence import SequenceNet, validated
-from trainer_metal.domain.architecture import LARGEST_BATCH, stages_of
+from trainer_metal.adapters.keras_sequence import SequenceNet
+from trainer_metal.domain.architecture import LARGEST_BATCH, SequenceParams, stages_of
 from trainer_metal.domain.layers import causal_convolution, lstm, softmax
 from trainer_metal.domain.sequence import SequenceNetwork
 from trainer_metal.domain.windows import window_ends, windows_at
@@ -30,6 +30,10 @@ DATA = random_dataset(500)
 
 def params(kind, **changed):
     return {**PARAMS, "kind": kind, "units": UNITS[kind], **changed}
+
+
+def validated(given):
+    return keras_fit.validated(SequenceParams, given, "sequence")
 
 
 def fit(kind="lstm", data=DATA, seed=1, refit=400, **changed):

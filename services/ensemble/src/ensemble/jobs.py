@@ -16,15 +16,17 @@ from cbi_common.events.manifest import RunManifest
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import ModelTrained
 from cbi_common.storage.lake import Lake
-from cbi_common.storage.tables import put_table
+from cbi_common.storage.markets import market_of
+from cbi_common.storage.tables import get_table, put_table
 from cbi_common.timeseries.calendar import session_date
-from cbi_common.timeseries.dataset import Dataset
-from cbi_common.timeseries.volatility import ewma_variance
+from cbi_common.timeseries.dataset import Dataset, Floats, Ints
+from cbi_common.timeseries.regimes import rule_labels
 from cbi_common.training.datasets import load_dataset
 from cbi_common.training.predictions import Predictions
-from ensemble.domain.report import Window, forecast, volatility_scores
+from ensemble.domain.report import Window, forecast, scored, volatility_scores
 from ensemble.domain.scrutiny import repeated, suspects
-from ensemble.domain.serve import MemberForecasts, Served, serve
+from ensemble.domain.serve import EWMA, History, HorizonServed, MemberForecasts, history, serve
+from ensemble.domain.superiority import superiority
 
 VOLATILITY = "volatility"
 """Family of the models that forecast how much the price will move, and not where to."""
@@ -52,23 +54,24 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
     lake, reference = Lake(arg["lake"]), LakeRef.model_validate(arg["manifest"])
     manifest = RunManifest.model_validate(lake.get_json(reference))
     regime = RegimeDetected.model_validate(arg["regime"])
-    everything = [ModelTrained.model_validate(t) for t in arg["trained"]]
-    trained = [t for t in everything if t.family != VOLATILITY]
+    trained = sorted((ModelTrained.model_validate(t) for t in arg["trained"]), key=lambda t: t.model_id)
     panel = _panel(lake, manifest)
-    served = _served(lake, manifest, panel, trained)
+    served = _served(lake, manifest, panel, trained, regime)
     found: dict[Horizon, HorizonForecast] = {}
     missing: dict[Horizon, str] = {}
     alike: dict[Horizon, tuple[tuple[str, ...], ...]] = {}
-    volatility = [s for t in sorted(everything, key=lambda t: t.model_id) if (s := _volatility_score(t)) is not None]
+    volatility: list[VolatilityScore] = []
     for horizon, rows in served.items():
-        window, target_date = _window(manifest, horizon), session_date(int(rows.target_sessions[-1]))
-        result = forecast(rows, panel, horizon, window, regime=regime.state, target_date=target_date)
+        window, target_date = _window(manifest, horizon), session_date(int(rows.history.target_sessions[-1]))
+        spa_p = superiority(rows, scored(rows, window), horizon.sessions, manifest.cutoff_every)
+        result = forecast(rows, panel, horizon, window, regime=regime.state, target_date=target_date, spa_p=spa_p)
         if isinstance(result, str):
             missing[horizon] = result
             continue
         found[horizon] = result
         alike[horizon] = repeated(rows, window)
-        volatility += volatility_scores(rows, panel, horizon, window)
+        volatility += volatility_scores(rows, horizon, window)
+    members = [t for t in trained if t.family != VOLATILITY]
     data = ForecastReady(
         market=manifest.market,
         run_id=manifest.run_id,
@@ -80,19 +83,13 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
         missing=missing,
         missing_members=tuple(sorted(arg["failed"])),
         served=put_table(lake, f"{arg['key']}.served", _table(served)),
-        members=lake.put_json(f"{arg['key']}.members", _live(served, trained, regime).model_dump(mode="json")),
+        members=lake.put_json(f"{arg['key']}.members", _live(served, members, regime).model_dump(mode="json")),
         volatility=tuple(volatility),
-        suspect={} if manifest.simulated else suspects(trained, {h: f.metrics for h, f in found.items()}),
+        suspect={} if manifest.simulated else suspects(members, {h: f.metrics for h, f in found.items()}),
         duplicates={horizon: groups for horizon, groups in alike.items() if groups},
     ).model_dump(mode="json")
     lake.put_json(arg["key"], data)
     return data
-
-
-def _volatility_score(t: ModelTrained) -> VolatilityScore | None:
-    if t.metrics.qlike is None or t.metrics.volatility_mae is None:
-        return None
-    return VolatilityScore(model_id=t.model_id, horizon=t.horizon, qlike=t.metrics.qlike, mae=t.metrics.volatility_mae)
 
 
 def _panel(lake: Lake, manifest: RunManifest) -> Dataset:
@@ -102,19 +99,45 @@ def _panel(lake: Lake, manifest: RunManifest) -> Dataset:
     return panel
 
 
-def _served(lake: Lake, manifest: RunManifest, panel: Dataset, trained: list[ModelTrained]) -> dict[Horizon, Served]:
-    variance = ewma_variance(panel.sessions, panel.price)
-    return {
-        horizon: serve(
-            panel,
-            variance,
-            {t.model_id: _forecasts(lake, t) for t in trained if t.horizon == horizon},
-            horizon=horizon.sessions,
-            cutoffs=manifest.cutoffs(horizon),
-            cutoff_every=manifest.cutoff_every,
+def _served(
+    lake: Lake, manifest: RunManifest, panel: Dataset, trained: list[ModelTrained], regime: RegimeDetected
+) -> dict[Horizon, HorizonServed]:
+    labels, probabilities = _labels(lake, manifest, panel), get_table(lake, regime.history)
+    found: dict[Horizon, HorizonServed] = {}
+    # Seen from one cutoff the distance may not matter, but the width does: a longer horizon starts from the shorter.
+    width: Floats | None = None
+    for horizon in sorted(manifest.windows, key=lambda h: h.sessions):
+        known = history(panel, labels, horizon=horizon.sessions, cutoff_every=manifest.cutoff_every)
+        mine = {t.model_id: t for t in trained if t.horizon == horizon}
+        forecasts = {name: _forecasts(lake, t) for name, t in mine.items()}
+        served = serve(
+            known,
+            {name: forecasts[name] for name, t in mine.items() if t.family != VOLATILITY},
+            {name: forecasts[name] for name, t in mine.items() if t.family == VOLATILITY and name != EWMA},
+            specialists=_specialists(probabilities, known, list(mine)),
+            least_width=width,
         )
-        for horizon in sorted(manifest.windows, key=lambda h: h.sessions)
-    }
+        found[horizon], width = served, served.band.upper - served.y_hat
+    return found
+
+
+def _labels(lake: Lake, manifest: RunManifest, panel: Dataset) -> Ints:
+    rules = market_of(lake, manifest).regime
+    unknown = np.full(len(panel.sessions), np.nan)
+    fear = panel.features[:, panel.names.index(rules.fear)] if rules.fear in panel.names else unknown
+    return rule_labels(panel.sessions, panel.price, fear, rules)
+
+
+def _specialists(probabilities: pa.Table, known: History, names: list[str]) -> dict[str, Floats]:
+    """Probability, at each cutoff, of the regime that each specialist learned from."""
+    sessions, found = probabilities["session"].to_numpy(), {}
+    place = np.minimum(np.searchsorted(sessions, known.sessions), len(sessions) - 1)
+    there = sessions[place] == known.sessions
+    for name in names:
+        regime = load_catalogue().model(name).regime
+        if regime is not None:
+            found[name] = np.where(there, probabilities[f"p_{regime}"].to_numpy()[place], np.nan)
+    return found
 
 
 def _forecasts(lake: Lake, trained: ModelTrained) -> MemberForecasts:
@@ -128,14 +151,14 @@ def _window(manifest: RunManifest, horizon: Horizon) -> Window:
     return Window(scored.start, scored.end, manifest.cutoff_every, refit_sessions)
 
 
-def _live(served: dict[Horizon, Served], trained: list[ModelTrained], regime: RegimeDetected) -> LiveMembers:
+def _live(served: dict[Horizon, HorizonServed], trained: list[ModelTrained], regime: RegimeDetected) -> LiveMembers:
     horizons: dict[Horizon, dict[str, LiveMember]] = {horizon: {} for horizon in served}
-    for t in sorted(trained, key=lambda t: t.model_id):
+    for t in trained:
         rows = served[t.horizon]
         column = rows.members.index(t.model_id)
         y_hat = float(rows.forecasts[-1, column])
         horizons[t.horizon][t.model_id] = LiveMember(
-            weight=float(rows.weights[-1, column]),
+            weight=float(rows.blend.weights[-1, column]),
             y_hat=None if np.isnan(y_hat) else y_hat,
             family=t.family,
             learner=load_catalogue().model(t.model_id).learner,
@@ -147,30 +170,31 @@ def _live(served: dict[Horizon, Served], trained: list[ModelTrained], regime: Re
     return LiveMembers(horizons=horizons, regime=regime)
 
 
-def _table(served: dict[Horizon, Served]) -> pa.Table:
+def _table(served: dict[Horizon, HorizonServed]) -> pa.Table:
     members = sorted({name for rows in served.values() for name in rows.members})
     return pa.concat_tables([_horizon_table(horizon, rows, members) for horizon, rows in served.items()])
 
 
-def _horizon_table(horizon: Horizon, rows: Served, members: list[str]) -> pa.Table:
-    weight = dict(zip(rows.members, rows.weights.T, strict=True))
-    nothing = np.zeros(len(rows.sessions))
+def _horizon_table(horizon: Horizon, rows: HorizonServed, members: list[str]) -> pa.Table:
+    known, n = rows.history, len(rows.history.sessions)
+    weight = dict(zip(rows.members, rows.blend.weights.T, strict=True))
     numbers = {
-        "price": rows.price,
+        "price": known.price,
         "y_hat": rows.y_hat,
-        "y": rows.y,
-        "lower": rows.price * np.exp(rows.band.lower),
-        "upper": rows.price * np.exp(rows.band.upper),
+        "y": known.y,
+        "lower": known.price * np.exp(rows.band.lower),
+        "upper": known.price * np.exp(rows.band.upper),
         "sd": rows.sd,
-        **{f"w_{name}": weight.get(name, nothing) for name in members},
+        **{f"w_{name}": weight.get(name, np.zeros(n)) for name in members},
     }
     return pa.table(
         {
-            "horizon": pa.array([str(horizon)] * len(rows.sessions), pa.string()),
-            "session": pa.array(rows.sessions, pa.int64()),
-            "cutoff": pa.array(rows.dates, pa.date32()),
-            "target_session": pa.array(rows.target_sessions, pa.int64()),
+            "horizon": pa.array([str(horizon)] * n, pa.string()),
+            "session": pa.array(known.sessions, pa.int64()),
+            "cutoff": pa.array(known.dates, pa.date32()),
+            "target_session": pa.array(known.target_sessions, pa.int64()),
+            "combiner": pa.array(rows.blend.combiner, pa.string()),
             **{name: pa.array(values, pa.float64()) for name, values in numbers.items()},
-            "n_matured": pa.array(rows.matured, pa.int64()),
+            "n_matured": pa.array(rows.blend.matured, pa.int64()),
         }
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cbi_common.training.environment import Environment
 
-VERSION = 3
+VERSION = 4
 """Bumped by hand whenever labels, features or scores are computed differently."""
 
 ENVIRONMENT = Environment(device="cpu", libraries=("lightgbm", "numpy"))

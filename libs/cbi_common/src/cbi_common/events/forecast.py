@@ -17,6 +17,15 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Signal = Literal["BUY", "WAIT", "MONITOR"]
 
 
+class Combination(Contract):
+    """A way to combine the members, as it would have scored over the scored window had it always served."""
+
+    skill: float | None
+    dm_p: float | None
+    served: Annotated[float, Field(ge=0, le=1)]
+    """Share of the scored cutoffs at which it was the one that served."""
+
+
 class HorizonForecast(Contract):
     """The forecast of one horizon; prices in the market's unit."""
 
@@ -35,14 +44,35 @@ class HorizonForecast(Contract):
     regime: Regime
     volatility: Annotated[float, Field(ge=0)]
     """Forecast standard deviation of the log return over the horizon."""
+    volatility_weights: dict[str, Probability] = {}
+    """Volatility model to its vote in ``volatility``."""
     combiner: str
+    """Combination that served at as_of."""
     members: dict[str, float]
     """Model id to its weight; weights are >= 0 and sum to 1."""
     metrics: Metrics
+    longest: Metrics | None = None
+    """The same over every cutoff at which some member's errors had been maturing for a year."""
+    combinations: dict[str, Combination] = {}
+    spa_p: Probability | None = None
+    """Hansen's test of superior predictive ability: the chance of a best score as good as this among all members and
+    combinations of the run if none of them beat no-change; None below 10 effective windows."""
+    n_bands: int = 0
+    """Cutoffs whose bands are scored: since 2010, around what was served then."""
     coverage_90: Probability | None
+    coverage_error: float | None = None
+    """Standard error of the coverage, overlap of outcomes counted (HAC)."""
+    coverage_by_regime: dict[str, Probability] = {}
     winkler_90: float | None
     worst_year_coverage: Probability | None
+    worst_year_by_chance: Probability | None = None
+    """What the worst year of a perfect band undercuts once in twenty times."""
     coverage_90_last60: Probability | None
+    garch_coverage_90: Probability | None = None
+    """Of the yardstick, no-change with a normal band of GARCH(1,1)'s volatility, on the same rows."""
+    garch_winkler_90: float | None = None
+    garch_better_p: Probability | None = None
+    """One-sided Diebold-Mariano p-value of "the yardstick's Winkler score is smaller"."""
     note: str = ""
 
 
@@ -77,9 +107,15 @@ class VolatilityScore(Contract):
     """Score of a volatility model: QLIKE on variance, MAE in daily percentage points."""
 
     model_id: str
+    """A model of the catalogue, or ``served``: what the bands are scaled by."""
     horizon: Horizon
     qlike: float
     mae: float
+    skill: float | None = None
+    """1 - QLIKE / QLIKE of EWMA 0.97 on the same rows."""
+    skill_har: float | None = None
+    """1 - QLIKE / QLIKE of HAR on the same rows, None where that was not trained."""
+    n: int = 0
 
 
 class LiveMember(Contract):

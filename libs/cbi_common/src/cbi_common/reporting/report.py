@@ -11,7 +11,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.core.regime import Regime
 from cbi_common.events.base import Contract, Envelope
 from cbi_common.events.data import DataExported, DataRejected, TableQuality
-from cbi_common.events.forecast import HorizonForecast, VolatilityScore
+from cbi_common.events.forecast import Combination, HorizonForecast, VolatilityScore
 from cbi_common.events.promotion import GateReport, ModelPromoted, PromotionRejected
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import Metrics, ModelFailed, ModelTrained
@@ -87,12 +87,21 @@ class EnsembleReport(Contract):
     combiner: str
     members: dict[str, float]
     metrics: Metrics
+    longest: Metrics | None = None
+    combinations: dict[str, Combination] = {}
+    volatility: float
+    volatility_weights: dict[str, float] = {}
+    n_bands: int = 0
     coverage_90: float | None
+    coverage_error: float | None = None
+    coverage_by_regime: dict[str, float] = {}
     winkler_90: float | None
     worst_year_coverage: float | None
+    worst_year_by_chance: float | None = None
     coverage_90_last60: float | None
     garch_coverage_90: float | None = None
     garch_winkler_90: float | None = None
+    garch_better_p: float | None = None
     spa_p: float | None = None
     n_effective: float
     note: str

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     ack_wait_s: float = Field(default=15, gt=0)
     """How long the bus waits for a sign of life before it delivers a message again."""
     job_cpu_limit_s: float = Field(default=900, gt=0)
+    checkpoints: str | None = None
+    """Folder where a net's fit that is killed leaves how far it was; None: beside the lake (`checkpoints_dir`)."""
     ops_port: int | None = Field(default=None, ge=0, le=65535)
     """Port of /metrics and /health on the loopback interface; None serves none."""
     dashboard_port: int | None = Field(default=None, ge=0, le=65535)
@@ -134,6 +136,11 @@ class Settings(BaseSettings):
         if parsed.scheme in ("", "file"):
             return Path(parsed.path) / ".stack"
         return Path("var/stack")
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Folder of the checkpoints of fits."""
+        return Path(self.checkpoints) if self.checkpoints else self.stack_dir / "checkpoints"
 
     @property
     def results_url(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from cbi_common.catalogue.spec import ModelSpec, load_catalogue
-from cbi_common.core.errors import ContractError, DataError, JobError, UsageError
+from cbi_common.core.errors import CbiError, ContractError, DataError, JobError, UsageError
 from cbi_common.core.identity import digest
 from cbi_common.events.base import Envelope, LakeRef
 from cbi_common.events.data import DataExported
@@ -40,13 +40,18 @@ class Trainer:
     job_event: type[TrainJobCpu]
     environment: Environment
 
+    @property
+    def loader(self) -> str:
+        """Module of the service that loads its models for MLflow."""
+        return f"{self.entry.partition('.')[0]}.mlflow_model"
+
 
 class TrainingHandlers:
     """Plan the jobs of an export, and train them one by one."""
 
     def __init__(self, kit: Kit, trainer: Trainer) -> None:
         self._lake, self._workers, self._trainer = kit.lake, kit.workers, trainer
-        self._tracking = kit.settings.tracking_uri
+        self._tracking, self._checkpoints = kit.settings.tracking_uri, kit.settings.checkpoints_dir
         self._in_work: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def plan(self, event: Envelope[DataExported]) -> Sequence[Outgoing]:
@@ -88,23 +93,35 @@ class TrainingHandlers:
 
     async def track(self, event: Envelope[ForecastReady]) -> Sequence[Outgoing]:
         """Show this device's models of a finished run in MLflow, once; trouble there is an alert and stops nothing."""
-        if self._tracking is None:
+        if self._tracking is None or event.data.provisional:
             return []
-        manifest = self._manifest(event.data.manifest)
-        results = self._results(manifest)
-        key = f"tracked/{digest(manifest.run_id, sorted(results))}"
+        try:
+            warnings = await self._tracked(event.data, self._tracking)
+        except CbiError as error:
+            warnings = [error.line()]
+        return self._alerts(event.data.market, "track", warnings)
+
+    async def _tracked(self, forecast: ForecastReady, uri: str) -> Sequence[str]:
+        """Return what went wrong; what was not tracked is tried again when the run is made again."""
+        results = self._results(self._manifest(forecast.manifest))
+        key = f"tracked/{digest(forecast.run_id, sorted(results))}"
         if not results or self._lake.find(key) is not None:
             return []
-        rows = [_tracked(manifest, model) for result in results.values() for model in result.models]
-        argument = {"uri": self._tracking, "rows": rows}
-        try:
-            done = await self._workers.run("cbi_common.storage.tracking:track", argument, label="MLflow")
-        except JobError as error:
-            return self._alerts(manifest.market, "track", [error.line()])
+        argument = {
+            "uri": uri,
+            "lake": self._lake.url,
+            "manifest": forecast.manifest.model_dump(mode="json"),
+            "members": forecast.members.model_dump(mode="json"),
+            "suspect": sorted(forecast.suspect),
+            "models": [model.model_dump(mode="json") for result in results.values() for model in result.models],
+            "loader": self._trainer.loader,
+            "environment": self._trainer.environment.identity(),
+        }
+        done = await self._workers.run("cbi_common.training.tracking:track", argument, label="MLflow")
         if not done.value["logged"]:
-            return self._alerts(manifest.market, "track", [done.value["message"]])
+            return [done.value["message"]]
         self._lake.put_json(key, done.value)
-        return []
+        return list(done.value["warnings"])
 
     def _results(self, manifest: RunManifest) -> dict[str, TrainingResult]:
         catalogue, environment = load_catalogue(), self._trainer.environment
@@ -122,6 +139,7 @@ class TrainingHandlers:
             "manifest": event.data.manifest.model_dump(mode="json"),
             "job": job.model_dump(mode="json"),
             "key": key,
+            "checkpoints": str(self._checkpoints),
         }
         done = await self._workers.run(self._trainer.entry, argument, label=job_id(job))
         models = [ModelTrained.model_validate(model) for model in done.value["models"]]
@@ -159,22 +177,6 @@ def _spec(data: TrainJobCpu) -> ModelSpec:
         return load_catalogue().model(data.job.model_id)
     except UsageError as error:
         raise ContractError(error.what, where=data.subject, hint=error.hint) from error
-
-
-def _tracked(manifest: RunManifest, model: ModelTrained) -> dict[str, Any]:
-    spec = load_catalogue().model(model.model_id)
-    costs = {"fit_seconds": model.fit_seconds, "peak_mb": model.peak_mb, "refits": float(model.refits)}
-    return {
-        "run_id": manifest.run_id,
-        "family": model.family,
-        "model_id": model.model_id,
-        "horizon": str(model.horizon),
-        "dataset": model.dataset,
-        "dataset_sha256": manifest.datasets[model.dataset].sha256,
-        "params": {**spec.params, "learner": spec.learner, "weights": spec.weights, "seed": spec.seed},
-        "metrics": {**model.metrics.model_dump(), **costs},
-        "simulated": manifest.simulated,
-    }
 
 
 def _told(models: Sequence[ModelTrained]) -> list[Outgoing]:

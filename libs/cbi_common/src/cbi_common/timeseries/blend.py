@@ -1,10 +1,11 @@
-"""Inverse-error blend of members, nested in time: a weight at cutoff t comes from errors that had matured by t."""
+"""What members have earned by their matured errors: whether they stand, and weights in inverse proportion to error."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cbi_common.timeseries.dataset import Floats, Ints
 from cbi_common.timeseries.redundancy import votes
@@ -15,52 +16,26 @@ MIN_MATURED_SPAN = 252
 
 
 @dataclass(frozen=True)
-class Blend:
-    """The forecast as it was served at every cutoff.
+class Earned:
+    """What the errors known at each cutoff are worth.
 
     Attributes
     ----------
-    y_hat : (n,) float64
-        Log return over the horizon, 0 where no-change served.
-    weights : (n, m) float64
-        Member weights, >= 0.
-    no_change : (n,) float64
-        Weight of no-change; with the members' it sums to 1.
-    matured : (n,) int64
-        Outcomes known at each cutoff.
+    standing : (n, m) bool
+        Members with a forecast and enough matured errors that is not further off than no-change on its own rows.
+    votes : (n, m) float64
+        One, or a share of it where standing members err alike (`redundancy`).
+    inverse : (n, m) float64
+        Weights in proportion to 1 / mean squared error (Bates & Granger, 1969), times the votes; rows sum to 1, or to
+        0 where no member stands.
     """
 
-    y_hat: Floats
-    weights: Floats
-    no_change: Floats
-    matured: Ints
+    standing: NDArray[np.bool_]
+    votes: Floats
+    inverse: Floats
 
 
-def inverse_error_weights(errors: Floats, no_change_errors: Floats, *, min_matured: int = MIN_MATURED) -> Floats | None:
-    """Return weights in proportion to 1 / mean squared error (Bates & Granger, 1969).
-
-    Parameters
-    ----------
-    errors : (n, m) float64
-        Forecast minus actual of each member, log returns; NaN where a member has no forecast.
-    no_change_errors : (n,) float64
-        The same of no-change, that is minus the actual log return.
-    min_matured : int
-        Errors below which a member weighs 0.
-
-    Returns
-    -------
-    (m,) float64 or None
-        >= 0, summing to 1. A member whose MAE exceeds no-change's on its own rows weighs 0; None when all do. Members
-        that err alike (`redundancy`) share one vote.
-    """
-    counts, squares, advantage = (np.sum(term, axis=0) for term in _terms(errors, no_change_errors))
-    weights = _weights(counts, squares, advantage, min_matured)
-    weights *= votes(errors, np.array([len(errors)]), weights[None] > 0)[0]
-    return _normalised(weights) if weights.any() else None
-
-
-def serve(
+def earned(
     members: Floats,
     y: Floats,
     sessions: Ints,
@@ -68,21 +43,21 @@ def serve(
     *,
     min_matured: int = MIN_MATURED,
     min_span: int = MIN_MATURED_SPAN,
-) -> Blend:
-    """Blend the members at every cutoff with the weights their matured errors earned by then.
-
-    No-change serves until ``min_matured`` outcomes are known and the first of them has been for ``min_span`` sessions,
-    wherever no member earns a weight, and where none of those that does has a forecast. Members that err alike
-    (`redundancy`) share one vote.
+) -> Earned:
+    """Judge the members at every cutoff by the errors that had matured by then.
 
     Parameters
     ----------
     members : (n, m) float64
-        Log returns over the horizon, NaN where a member has no forecast; the others then share its weight.
+        Log returns over the horizon, NaN where a member has no forecast.
     y : (n,) float64
         Actual log returns, NaN where not known.
     sessions, target_sessions : (n,) int64, ascending
         Cutoffs and the sessions of their outcomes.
+    min_matured : int
+        Errors of its own without which a member does not stand.
+    min_span : int
+        Sessions over which outcomes must have been maturing before any member stands.
     """
     known = ~np.isnan(y)
     outcomes = target_sessions[known]
@@ -90,17 +65,16 @@ def serve(
     errors = members[known] - y[known, None]
     # Prefix sums add from the oldest row on, so a later row cannot change an earlier weight by a bit.
     counts, squares, advantage = (_prefix_sums(term)[matured] for term in _terms(errors, -y[known]))
-    earned = _weights(counts, squares, advantage, min_matured)
-    earned *= votes(errors, matured, earned > 0)
     first = outcomes[0] if len(outcomes) else np.iinfo(np.int64).max
     ready = (matured >= min_matured) & (sessions - min_span >= first)
-    weights = _normalised(np.where(ready[:, None] & ~np.isnan(members), earned, 0.0))
-    return Blend(
-        y_hat=np.sum(weights * np.nan_to_num(members), axis=1),
-        weights=weights,
-        no_change=np.where(weights.any(axis=1), 0.0, 1.0),
-        matured=matured.astype(np.int64),
-    )
+    trusted = (counts >= max(min_matured, 1)) & (advantage >= 0) & ready[:, None]
+    shares = votes(errors, matured, trusted)
+    standing = trusted & ~np.isnan(members)
+    # A member without any error would take an infinite weight: the floor keeps it finite and still dominant.
+    weights = np.where(standing, shares * counts / np.maximum(squares, 1e-200), 0.0)
+    total = np.sum(weights, axis=-1, keepdims=True)
+    inverse = np.divide(weights, total, where=total > 0, out=np.zeros_like(weights))
+    return Earned(standing, shares, inverse)
 
 
 def _terms(errors: Floats, no_change_errors: Floats) -> tuple[Floats, Floats, Floats]:
@@ -113,15 +87,3 @@ def _terms(errors: Floats, no_change_errors: Floats) -> tuple[Floats, Floats, Fl
 
 def _prefix_sums(rows: Floats) -> Floats:
     return np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)])
-
-
-def _weights(counts: Floats, squares: Floats, advantage: Floats, min_matured: int) -> Floats:
-    """Weights over the last axis from sums over rows; all zero where no member earns one."""
-    trusted = (counts >= max(min_matured, 1)) & (advantage >= 0)
-    # A member without any error would take an infinite weight: the floor keeps it finite and still dominant.
-    return _normalised(np.where(trusted, counts / np.maximum(squares, 1e-200), 0.0))
-
-
-def _normalised(weights: Floats) -> Floats:
-    total = np.sum(weights, axis=-1, keepdims=True)
-    return np.divide(weights, total, where=total > 0, out=np.zeros_like(weights))

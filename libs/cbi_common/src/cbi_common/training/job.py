@@ -16,7 +16,6 @@ from cbi_common.core.identity import digest
 from cbi_common.events.base import LakeRef
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.training import Job, Metrics, ModelTrained
-from cbi_common.markets.datasets import MARKET_DATASETS
 from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
@@ -29,7 +28,7 @@ from cbi_common.training.environment import Environment
 from cbi_common.training.fold_cache import FoldCache
 from cbi_common.training.learner import Learner
 from cbi_common.training.predictions import Predictions
-from cbi_common.training.selection import last_session, weigher
+from cbi_common.training.selection import last_session, visible, weigher
 from cbi_common.training.study import best_recipe, study_of
 from cbi_common.training.walk_forward import Recipe, Walk, walk_forward
 
@@ -65,8 +64,7 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
         raise DataError(f"the export has no dataset {spec.dataset!r}", where=job.model_id, hint="export it")
     dataset = load_dataset(lake, manifest.datasets[spec.dataset]).until(manifest.as_of_session)
     market = market_of(lake, manifest)
-    if spec.dataset in MARKET_DATASETS:
-        dataset = _seen(dataset, spec, market, job.horizons)
+    dataset = visible(dataset, spec, market, job.horizons)
     recipe = Recipe(
         learner=_learner(learners, spec),
         horizons=job.horizons,
@@ -108,17 +106,6 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
         )
         for predictions in predicted
     ]
-
-
-def _seen(dataset: Dataset, spec: ModelSpec, market: Market, horizons: Sequence[Horizon]) -> Dataset:
-    seen = dataset.without(market.withheld_from(horizons))
-    if not spec.core:
-        return seen
-    if not market.core:
-        raise DataError(
-            "the market file names no core features", where=spec.id, hint=f"add core = [...] to {market.id}"
-        )
-    return seen.without(market.beyond_core)
 
 
 def _learner(learners: Sequence[Learner[Any]], spec: ModelSpec) -> Learner[Any]:

@@ -1,18 +1,40 @@
-"""Which rows a model learns from, and how much each weighs."""
+"""Which columns a model sees, which rows it learns from, and how much each weighs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from cbi_common.catalogue.spec import ModelSpec
 from cbi_common.core.errors import DataError
+from cbi_common.core.horizon import Horizon
+from cbi_common.markets.datasets import MARKET_DATASETS
 from cbi_common.markets.spec import Market
 from cbi_common.timeseries.calendar import session_number
 from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 from cbi_common.timeseries.eras import era_of, era_weights
 from cbi_common.timeseries.regimes import CLASSES, rule_labels
+
+
+def visible(dataset: Dataset, spec: ModelSpec, market: Market, horizons: Sequence[Horizon]) -> Dataset:
+    """Return the dataset with the features that a fit for ``horizons`` may see; of a table of the owner's, all.
+
+    Raises
+    ------
+    DataError
+        When the model sees the core features alone, and the market file names none.
+    """
+    if spec.dataset not in MARKET_DATASETS:
+        return dataset
+    seen = dataset.without(market.withheld_from(horizons))
+    if not spec.core:
+        return seen
+    if not market.core:
+        raise DataError(
+            "the market file names no core features", where=spec.id, hint=f"add core = [...] to {market.id}"
+        )
+    return seen.without(market.beyond_core)
 
 
 def weigher(spec: ModelSpec, market: Market) -> Callable[[Dataset], Floats]:

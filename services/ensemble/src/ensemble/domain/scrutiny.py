@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.training import Metrics, ModelTrained
 from cbi_common.timeseries.plausibility import too_good
 from cbi_common.timeseries.redundancy import duplicates
 from cbi_common.timeseries.scoring import Score
-from ensemble.domain.report import Window
-from ensemble.domain.serve import Served
+from ensemble.domain.report import Window, scored
+from ensemble.domain.serve import HorizonServed
 
 ENSEMBLE = "ensemble"
 """What the ensemble itself is called among its members."""
@@ -27,10 +25,10 @@ def suspects(members: list[ModelTrained], ensemble: Mapping[Horizon, Metrics]) -
     return {name: reasons for name, reasons in found.items() if reasons}
 
 
-def repeated(served: Served, window: Window) -> tuple[tuple[str, ...], ...]:
+def repeated(served: HorizonServed, window: Window) -> tuple[tuple[str, ...], ...]:
     """Return the groups of members whose errors over the scored cutoffs are one."""
-    scored = (served.sessions >= window.start) & (served.sessions <= window.end) & ~np.isnan(served.y)
-    errors = served.forecasts[scored] - served.y[scored, None]
+    rows = scored(served, window)
+    errors = served.forecasts[rows] - served.history.y[rows, None]
     return tuple(tuple(served.members[i] for i in group) for group in duplicates(errors))
 
 

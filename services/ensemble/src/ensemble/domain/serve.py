@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cbi_common.timeseries import blend
 from cbi_common.timeseries.bands import Bands, bands
+from cbi_common.timeseries.combine import NO_CHANGE, Panel, Served, combine
 from cbi_common.timeseries.dataset import Dataset, Floats, Ints, targets
-from cbi_common.timeseries.volatility import forecast_sd
+from cbi_common.timeseries.volatility import ewma_variance, forecast_sd, realised_variance
+from cbi_common.timeseries.volatility_mix import mix
 
-NO_CHANGE = "no_change"
+EWMA = "ewma_97"
+"""The yardstick of volatility, which the ensemble computes itself for all of the history: the first candidate."""
 
 
 @dataclass(frozen=True)
 class MemberForecasts:
-    """A member's forecasts: log returns over the horizon at its own cutoffs."""
+    """A member's forecasts at its own cutoffs: log returns over the horizon, or their standard deviations."""
 
     sessions: Ints
     y_hat: Floats
 
 
 @dataclass(frozen=True)
-class Served:
-    """One row per cutoff, ascending; the last one is the live forecast.
+class History:
+    """What is known of the market at each of n cutoffs, ascending; the last one is the live one.
 
     Attributes
     ----------
@@ -34,110 +36,135 @@ class Served:
     dates : (n,) datetime64[D]
     price : (n,) float64
         Price at the cutoff.
-    y_hat, y : (n,) float64
-        Log return over the horizon, as served and actual (NaN where not matured).
-    sd : (n,) float64
-        Forecast standard deviation of that log return.
-    band : Bands
-    members : m model ids, sorted; no-change is always one of them
-    forecasts : (n, m) float64
-        Log returns as the members gave them, NaN where one gave none.
-    weights : (n, m) float64
-        >= 0; rows sum to 1.
-    matured : (n,) int64
-        Outcomes that the weights of a row were learned from.
-    outcomes : (k,) float64
-        Equally likely log returns from the last cutoff on: its forecast plus every matured scaled residual.
+    y, realised : (n,) float64
+        Actual log return over the horizon and realised variance, NaN where not matured.
+    ewma : (n,) float64
+        EWMA forecast of the standard deviation, NaN before there are returns enough.
+    regime : (n,) int64
+        Regime by the rules of the market file, negative where not known.
     """
 
     sessions: Ints
     target_sessions: Ints
     dates: NDArray[np.datetime64]
     price: Floats
-    y_hat: Floats
     y: Floats
-    sd: Floats
-    band: Bands
+    realised: Floats
+    ewma: Floats
+    regime: Ints
+
+    def aligned(self, forecasts: Sequence[MemberForecasts]) -> Floats:
+        """Return (n, m) with NaN where a member gave no forecast."""
+        matrix = np.full((len(self.sessions), len(forecasts)), np.nan)
+        for column, member in enumerate(forecasts):
+            _, here, there = np.intersect1d(self.sessions, member.sessions, assume_unique=True, return_indices=True)
+            matrix[here, column] = member.y_hat[there]
+        return matrix
+
+
+@dataclass(frozen=True)
+class HorizonServed:
+    """One row per cutoff of `History`; the last one is the live forecast.
+
+    Attributes
+    ----------
+    history : History
+    members : m model ids, no-change first, the others sorted
+    forecasts : (n, m) float64
+        Log returns as the members gave them, NaN where one gave none.
+    blend : Served
+        Weights, forecasts and the combinations that competed.
+    volatility : k names, `EWMA` first
+    volatilities, volatility_weights : (n, k) float64
+        Standard deviations as forecast, NaN where there is none, and their votes.
+    sd : (n,) float64
+        Standard deviation as served.
+    band : Bands
+    """
+
+    history: History
     members: tuple[str, ...]
     forecasts: Floats
-    weights: Floats
-    matured: Ints
-    outcomes: Floats
+    blend: Served
+    volatility: tuple[str, ...]
+    volatilities: Floats
+    volatility_weights: Floats
+    sd: Floats
+    band: Bands
+
+    @property
+    def y_hat(self) -> Floats:
+        """Log returns as served."""
+        return self.blend.y_hat
 
 
-def serve(
-    panel: Dataset,
-    variance: Floats,
-    members: Mapping[str, MemberForecasts],
-    *,
-    horizon: int,
-    cutoffs: Sequence[int],
-    cutoff_every: int,
-) -> Served:
-    """Blend the members, put a band around what was served, and keep both for every cutoff.
-
-    Before the members begin no-change is served: its residuals on the same grid over the whole earlier history are
-    residuals of the forecast as served, and they are what the first bands are made of.
+def history(panel: Dataset, regime: Ints, *, horizon: int, cutoff_every: int) -> History:
+    """Return what is known at every cutoff of the grid and at the last session.
 
     Parameters
     ----------
     panel : Dataset
         Prices known at as_of.
-    variance : (rows of panel,) float64
-        Variance per session as known at each close, NaN before there is one.
-    members : mapping of model id to MemberForecasts
+    regime : (rows of panel,) int64
     horizon : int
         Sessions.
-    cutoffs : sequence of int
-        Ascending sessions to serve; those that the panel lacks are left out.
     cutoff_every : int
         Step of the cutoff grid, in sessions.
     """
-    before = (panel.sessions < cutoffs[0]) & (panel.sessions % cutoff_every == 0)
-    at_cutoff = np.isin(panel.sessions, np.asarray(cutoffs))
-    rows, begin = np.flatnonzero(before | at_cutoff), int(before.sum())
+    on_grid = panel.sessions % cutoff_every == 0
+    on_grid[-1] = True
+    rows = np.flatnonzero(on_grid)
     sessions = panel.sessions[rows]
-    target_sessions = sessions + horizon
-    y, sd = targets(panel.sessions, panel.price, horizon)[rows], forecast_sd(variance[rows], horizon)
-    names = tuple(sorted({NO_CHANGE, *members}))
-    forecasts = _aligned(names, members, sessions[begin:])
-    mixed = blend.serve(forecasts, y[begin:], sessions[begin:], target_sessions[begin:])
-    weights = mixed.weights.copy()
-    weights[:, names.index(NO_CHANGE)] += mixed.no_change
-    y_hat = np.concatenate([np.zeros(begin), mixed.y_hat])
-    return Served(
-        sessions=sessions[begin:],
-        target_sessions=target_sessions[begin:],
-        dates=panel.dates[rows][begin:],
-        price=panel.price[rows][begin:],
-        y_hat=mixed.y_hat,
-        y=y[begin:],
-        sd=sd[begin:],
-        band=_from(bands(y_hat, sd, y, sessions, target_sessions), begin),
-        members=names,
-        forecasts=forecasts,
-        weights=weights,
-        matured=mixed.matured,
-        outcomes=_outcomes(y_hat, sd, y),
+    return History(
+        sessions=sessions,
+        target_sessions=sessions + horizon,
+        dates=panel.dates[rows],
+        price=panel.price[rows],
+        y=targets(panel.sessions, panel.price, horizon)[rows],
+        realised=realised_variance(panel.sessions, panel.price, horizon)[rows],
+        ewma=forecast_sd(ewma_variance(panel.sessions, panel.price), horizon)[rows],
+        regime=regime[rows],
     )
 
 
-def _aligned(names: Sequence[str], members: Mapping[str, MemberForecasts], sessions: Ints) -> Floats:
-    matrix = np.full((len(sessions), len(names)), np.nan)
-    for column, name in enumerate(names):
-        if name == NO_CHANGE:
-            matrix[:, column] = 0.0
-            continue
-        _, here, there = np.intersect1d(sessions, members[name].sessions, assume_unique=True, return_indices=True)
-        matrix[here, column] = members[name].y_hat[there]
-    return matrix
+def serve(
+    known: History,
+    members: Mapping[str, MemberForecasts],
+    volatility: Mapping[str, MemberForecasts],
+    *,
+    specialists: Mapping[str, Floats],
+    least_width: Floats | None = None,
+) -> HorizonServed:
+    """Blend the members, put a band around what was served, and keep both for every cutoff.
 
+    Where members do not reach back to, no-change is what would have been served, and its residuals are what the first
+    bands are made of.
 
-def _from(band: Bands, begin: int) -> Bands:
-    return Bands(*(getattr(band, field.name)[begin:] for field in fields(Bands)))
-
-
-def _outcomes(y_hat: Floats, sd: Floats, y: Floats) -> Floats:
-    scaled = (y - y_hat) / sd
-    outcomes: Floats = y_hat[-1] + sd[-1] * scaled[np.isfinite(scaled)]
-    return outcomes
+    Parameters
+    ----------
+    known : History
+    members, volatility : model id to MemberForecasts
+        Of the log return, and of its standard deviation.
+    specialists : member to (n,) float64
+        Probability of the regime it is a specialist of.
+    least_width : (n,) float64, optional
+        Distance from forecast to band of the horizon before (`bands`).
+    """
+    names = (NO_CHANGE, *sorted(name for name in members if name != NO_CHANGE))
+    nothing = np.zeros((len(known.sessions), 1))
+    forecasts = np.hstack([nothing, known.aligned([members[name] for name in names[1:]])])
+    volatility_names = (EWMA, *sorted(volatility))
+    volatilities = np.column_stack([known.ewma, known.aligned([volatility[name] for name in volatility_names[1:]])])
+    mixed = mix(volatilities, known.realised, known.sessions, known.target_sessions)
+    panel = Panel(names, forecasts, known.y, mixed.sd, known.sessions, known.target_sessions)
+    blend = combine(panel, specialists)
+    band = bands(
+        blend.y_hat,
+        mixed.sd,
+        known.y,
+        known.sessions,
+        known.target_sessions,
+        groups=known.regime,
+        least_width=least_width,
+    )
+    return HorizonServed(known, names, forecasts, blend, volatility_names, volatilities, mixed.weights, mixed.sd, band)

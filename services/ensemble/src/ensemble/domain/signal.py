@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cbi_common.events.forecast import Signal
-from cbi_common.timeseries.dataset import Floats
+from cbi_common.timeseries.bands import Residuals
 
 
 @dataclass(frozen=True)
@@ -18,16 +18,7 @@ class Policy:
     confidence: float = 0.6
 
 
-def probability_above(outcomes: Floats, level: float) -> float:
-    """Return the share of equally likely ``outcomes`` (n,) above ``level``; an outcome equal to it counts half.
-
-    >>> probability_above(np.array([-1.0, 0.0, 1.0, 2.0]), 0.0)
-    0.625
-    """
-    return float(np.mean(np.where(outcomes == level, 0.5, outcomes > level)))
-
-
-def signal(expected: float, outcomes: Floats, policy: Policy | None = None) -> Signal:
+def signal(expected: float, sd: float, residuals: Residuals, policy: Policy | None = None) -> Signal:
     """Return BUY before a rise, WAIT before a fall, else MONITOR.
 
     BUY when the price rises by more than ``policy.move`` with a probability above ``policy.confidence``, WAIT when it
@@ -36,13 +27,13 @@ def signal(expected: float, outcomes: Floats, policy: Policy | None = None) -> S
 
     Parameters
     ----------
-    expected : float
-        Point forecast, log return over the horizon.
-    outcomes : (n,) float64
-        Equally likely log returns over the horizon.
+    expected, sd : float
+        Point forecast and standard deviation of the log return over the horizon.
+    residuals : Residuals
+        Distribution of what the forecast misses by, in units of ``sd``.
     policy : Policy, optional
     """
     policy = policy or Policy()
-    if probability_above(outcomes, float(np.log1p(policy.move))) > policy.confidence:
+    if residuals.share_above((float(np.log1p(policy.move)) - expected) / sd) > policy.confidence:
         return "BUY"
     return "WAIT" if expected < np.log1p(-policy.move) else "MONITOR"

@@ -23,6 +23,8 @@ KEPT_S = 7 * 86_400.0
 """A checkpoint that nobody came back for in a week is removed."""
 
 _SUFFIX = ".checkpoint"
+_UNFINISHED = ".part-"
+"""How `write_whole` begins the name of a file that it had no time to finish."""
 
 
 @dataclass
@@ -58,10 +60,11 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove the job's checkpoints, and those of others that are a week old."""
-        for path in self._all():
-            with suppress(OSError):  # another job may have removed it, or the disk is gone
-                if path.name.startswith(self.prefix) or time.time() - path.stat().st_mtime > KEPT_S:
-                    path.unlink()
+        with suppress(OSError):  # the disk is gone
+            for path in [*self.folder.glob(f"*{_SUFFIX}"), *self.folder.glob(f"{_UNFINISHED}*")]:
+                with suppress(FileNotFoundError):  # another job has removed it
+                    if path.name.startswith(self.prefix) or time.time() - path.stat().st_mtime > KEPT_S:
+                        path.unlink()
 
     @property
     def prefix(self) -> str:
@@ -70,14 +73,11 @@ class Checkpoints:
 
     def own(self) -> list[Path]:
         """Return the job's checkpoints."""
-        return [path for path in self._all() if path.name.startswith(self.prefix)]
+        return sorted(self.folder.glob(f"{self.prefix}-*{_SUFFIX}"))
 
     def path(self, identity: str) -> Path:
         """Return where the checkpoint of one fit lies."""
         return self.folder / f"{self.prefix}-{identity[:32]}{_SUFFIX}"
-
-    def _all(self) -> list[Path]:
-        return sorted(self.folder.glob(f"*{_SUFFIX}"))
 
 
 class FitCheckpoints:
@@ -100,21 +100,13 @@ class FitCheckpoints:
 
         Checkpoints of the job's other fits are removed: a job fits one after the other and stores each.
         """
-        own = self._job.own()
-        if not own:
-            return None
-        wanted = self._wanted()
-        for path in own:
-            if path != wanted:
-                path.unlink(missing_ok=True)
         try:
-            return Checkpoint.from_bytes(wanted.read_bytes())
-        except FileNotFoundError:
-            return None
+            found = self._only_own()
+            return None if found is None else Checkpoint.from_bytes(found.read_bytes())
         except (OSError, DataError) as error:
             self._warn(f"a checkpoint is not used, the fit begins anew: {error}")
             with suppress(OSError):
-                wanted.unlink()
+                self._wanted().unlink()
             return None
 
     def save(self, epochs: int, arrays: Callable[[], Sequence[NDArray[Any]]]) -> None:
@@ -127,6 +119,13 @@ class FitCheckpoints:
             self._works = False
             self._warn(f"this fit is not checkpointed: {error.strerror or error}")
         self._saved_at = time.monotonic()
+
+    def _only_own(self) -> Path | None:
+        found = self._job.own()
+        for path in found:
+            if path != self._wanted():
+                path.unlink(missing_ok=True)
+        return self._wanted() if self._wanted() in found else None
 
     def _wanted(self) -> Path:
         if self._path is None:

@@ -33,7 +33,7 @@ class Samples:
 
     def digests(self) -> list[str]:
         """Return a SHA-256 of each array."""
-        return [sha256_hex(np.ascontiguousarray(array).tobytes()) for array in (self.x, self.y, self.weights)]
+        return [sha256_hex(np.ascontiguousarray(array).data) for array in (self.x, self.y, self.weights)]
 
 
 def batches(tensorflow: ModuleType, samples: Samples, size: int, seed: int, epoch: Any) -> Any:
@@ -57,4 +57,12 @@ def batches(tensorflow: ModuleType, samples: Samples, size: int, seed: int, epoc
     def take(rows: Any) -> Any:
         return tuple(tensorflow.gather(array, rows) for array in arrays)
 
-    return data.range(1).flat_map(order).batch(size).map(take).prefetch(1)
+    number = -(-len(samples.x) // size)
+    return (
+        data.range(1)
+        .flat_map(order)
+        .batch(size)
+        .apply(tensorflow.data.experimental.assert_cardinality(number))
+        .map(take)
+        .prefetch(1)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,8 +26,8 @@ class Params(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    units: tuple[int, ...] = Field(min_length=1)
-    epochs: int = Field(ge=1)
+    units: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(min_length=1, max_length=8)
+    epochs: int = Field(ge=1, le=200)
     batch: int = Field(ge=1, le=64)
     learning_rate: float = Field(gt=0)
     l2: float = Field(ge=0)
@@ -54,7 +54,7 @@ class Dense:
         self, train: Dataset, horizons: Sequence[Horizon], params: Mapping[str, Any], weights: Floats, seed: int
     ) -> bytes:
         """Fit on the rows with an outcome at any horizon (see `cbi_common.training.learner.Learner`)."""
-        settings = Params.model_validate(params)
+        settings = keras_fit.validated(Params, params, self.name)
         targets = keras_fit.targets_of(train, horizons, weights)
         inputs = inputs_of(train, weights > 0)
         if not inputs.names:
@@ -78,19 +78,21 @@ class Dense:
         keras, tensorflow = keras_fit.load_keras()
         keras_fit.fresh(keras, seed, accelerated=self.device != CPU)
         with tensorflow.device(self.device):
-            model = build(keras, x.shape[1], y.shape[1], settings)
+            model = stack(keras, x.shape[1], y.shape[1], settings.units, settings.l2, settings.dropout)
             course = keras_fit.Course(self.name, settings, seed, self.device, self.checkpoints)
             keras_fit.learn(model, Samples(x.astype(np.float32), y, weights), course)
         return [tuple(layer.get_weights()) for layer in model.layers if layer.get_weights()]
 
 
-def build(keras: ModuleType, inputs: int, heads: int, settings: Params) -> Any:
+def stack(
+    keras: ModuleType, inputs: int, heads: int, units: Sequence[int], l2: float = 0.0, dropout: float = 0.0
+) -> Any:
     """Return the untrained net."""
     layers = keras.layers
-    stack = [layers.Input((inputs,))]
-    for units in settings.units:
-        stack += [
-            layers.Dense(units, activation="relu", kernel_regularizer=keras.regularizers.L2(settings.l2)),
-            layers.Dropout(settings.dropout),
+    found = [layers.Input((inputs,))]
+    for width in units:
+        found += [
+            layers.Dense(width, activation="relu", kernel_regularizer=keras.regularizers.L2(l2)),
+            layers.Dropout(dropout),
         ]
-    return keras.Sequential([*stack, keras_fit.heads(keras, heads)])
+    return keras.Sequential([*found, keras_fit.heads(keras, heads)])

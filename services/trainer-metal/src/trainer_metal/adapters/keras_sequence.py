@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from pydantic import ValidationError
 
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
@@ -27,6 +26,20 @@ from trainer_metal.domain.windows import window_ends, windows_at
 Weights = tuple[tuple[Floats, ...], ...]
 Built = tuple[Any, list[Any]]
 """What a stage gives, and its layers in the order in which `SequenceNetwork` takes their weights."""
+
+
+class Regularity(Protocol):
+    """What the layers of a net need to know beside their stage."""
+
+    @property
+    def window(self) -> int: ...
+
+    @property
+    def l2(self) -> float: ...
+
+    @property
+    def dropout(self) -> float: ...
+
 
 FEED_FORWARD = 2
 """Width of an encoder's inner layer, in widths of the encoder."""
@@ -52,7 +65,7 @@ class SequenceNet:
         self, train: Dataset, horizons: Sequence[Horizon], params: Mapping[str, Any], weights: Floats, seed: int
     ) -> bytes:
         """Fit on windows that end at a row with an outcome (see `cbi_common.training.learner.Learner`)."""
-        settings = validated(params)
+        settings = keras_fit.validated(SequenceParams, params, self.name)
         targets = keras_fit.targets_of(train, horizons, weights)
         inputs = inputs_of(train, weights > 0)
         if not inputs.names:
@@ -99,27 +112,19 @@ class SequenceNet:
         return model.forward(model.inputs.of(rows))
 
 
-def validated(params: Mapping[str, Any]) -> SequenceParams:
-    """Return the settings.
-
-    Raises
-    ------
-    DataError
-        Naming the setting that is out of its range.
-    """
-    try:
-        return SequenceParams.model_validate(params)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "params"
-        raise DataError(f"{place}: {first['msg']}", where="sequence", hint="correct the catalogue") from None
-
-
 def build(
     keras: ModuleType, inputs: int, heads: int, settings: SequenceParams
 ) -> tuple[Any, tuple[Stage, ...], list[list[Any]]]:
     """Return the untrained net, its stages, and the layers of each stage with the heads' last."""
     stages = stages_of(settings)
+    model, layers = assemble(keras, inputs, heads, stages, settings)
+    return model, stages, layers
+
+
+def assemble(
+    keras: ModuleType, inputs: int, heads: int, stages: Sequence[Stage], settings: Regularity
+) -> tuple[Any, list[list[Any]]]:
+    """Return a net of these stages, and the layers of each stage with the heads' last."""
     given = x = keras.layers.Input((settings.window, inputs))
     found = []
     for stage in stages:
@@ -127,7 +132,7 @@ def build(
         found.append(layers)
     last = keras_fit.heads(keras, heads)
     x = last(keras.layers.Dropout(settings.dropout)(x))
-    return keras.Model(given, x), stages, [*found, [last]]
+    return keras.Model(given, x), [*found, [last]]
 
 
 def weights_of(layers: list[list[Any]]) -> Weights:
@@ -137,8 +142,8 @@ def weights_of(layers: list[list[Any]]) -> Weights:
     )
 
 
-def _recurrent(kind: str) -> Callable[[ModuleType, Any, Stage, SequenceParams], Built]:
-    def built(keras: ModuleType, x: Any, stage: Stage, settings: SequenceParams) -> Built:
+def _recurrent(kind: str) -> Callable[[ModuleType, Any, Stage, Regularity], Built]:
+    def built(keras: ModuleType, x: Any, stage: Stage, settings: Regularity) -> Built:
         layer = getattr(keras.layers, kind)(
             stage.width, return_sequences=True, kernel_regularizer=keras.regularizers.L2(settings.l2)
         )
@@ -147,7 +152,7 @@ def _recurrent(kind: str) -> Callable[[ModuleType, Any, Stage, SequenceParams], 
     return built
 
 
-def _convolution(keras: ModuleType, stage: Stage, settings: SequenceParams) -> Any:
+def _convolution(keras: ModuleType, stage: Stage, settings: Regularity) -> Any:
     return keras.layers.Conv1D(
         stage.width,
         stage.settings["kernel"],
@@ -158,24 +163,24 @@ def _convolution(keras: ModuleType, stage: Stage, settings: SequenceParams) -> A
     )
 
 
-def _conv(keras: ModuleType, x: Any, stage: Stage, settings: SequenceParams) -> Built:
+def _conv(keras: ModuleType, x: Any, stage: Stage, settings: Regularity) -> Built:
     layer = _convolution(keras, stage, settings)
     return layer(x), [layer]
 
 
-def _residual_conv(keras: ModuleType, x: Any, stage: Stage, settings: SequenceParams) -> Built:
+def _residual_conv(keras: ModuleType, x: Any, stage: Stage, settings: Regularity) -> Built:
     inner, outer = _convolution(keras, stage, settings), _convolution(keras, stage, settings)
     around = keras.layers.Dense(stage.width)
     found = keras.layers.Add()([outer(keras.layers.SpatialDropout1D(settings.dropout)(inner(x))), around(x)])
     return found, [inner, outer, around]
 
 
-def _position(keras: ModuleType, x: Any, stage: Stage, settings: SequenceParams) -> Built:
+def _position(keras: ModuleType, x: Any, stage: Stage, settings: Regularity) -> Built:
     layer = keras.layers.Dense(stage.width, kernel_regularizer=keras.regularizers.L2(settings.l2))
     return layer(x) + positions(settings.window, stage.width)[None].astype(np.float32), [layer]
 
 
-def _encoder(keras: ModuleType, x: Any, stage: Stage, settings: SequenceParams) -> Built:
+def _encoder(keras: ModuleType, x: Any, stage: Stage, settings: Regularity) -> Built:
     layers = keras.layers
     mixing = layers.MultiHeadAttention(stage.settings["heads"], stage.width // stage.settings["heads"])
     first, second = (layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON) for _ in range(2))
@@ -185,14 +190,14 @@ def _encoder(keras: ModuleType, x: Any, stage: Stage, settings: SequenceParams) 
     return x, [mixing, first, inner, outer, second]
 
 
-def _pool(keras: ModuleType, x: Any, stage: Stage, _: SequenceParams) -> Built:
+def _pool(keras: ModuleType, x: Any, stage: Stage, _: Regularity) -> Built:
     asked = keras.layers.Dense(stage.width, activation="tanh")
     score = keras.layers.Dense(1, use_bias=False)
     shares = keras.layers.Softmax(axis=1)(score(asked(x)))
     return keras.ops.sum(shares * x, axis=1), [asked, score]
 
 
-_BUILD: dict[str, Callable[[ModuleType, Any, Stage, SequenceParams], Built]] = {
+_BUILD: dict[str, Callable[[ModuleType, Any, Stage, Regularity], Built]] = {
     "lstm": _recurrent("LSTM"),
     "gru": _recurrent("GRU"),
     "conv": _conv,

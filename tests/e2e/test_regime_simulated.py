@@ -1,0 +1,96 @@
+"""The regime service on the simulated market, whose regimes are known, beside the exact filter that knows the process.
+
+The service learns the labels it is given. Given the rules' labels it can name the hidden regime no better than the rules
+do. Whether it reads out of the market what is in there is seen when it is given the true regimes, known up to each refit
+as the rules' labels are: it then has to come within 95 % of the filter that sees the same two series and knows the rest.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from cbi_common.markets.simulation import Setting
+from cbi_common.markets.simulation.history import draw
+from cbi_common.markets.simulation.process import FIRST_REGIME, start
+from cbi_common.markets.simulation.truth import infer, reveal
+from cbi_common.markets.spec import load_market
+from cbi_common.storage.lake import Lake
+from cbi_common.storage.warehouse import open_warehouse
+from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.regimes import rule_labels
+from ingest.adapters.sources import read_sources
+from ingest.domain.gate import examine
+from ingest.domain.panel import build_panel
+from regime.history import History
+from regime.walk import Panel, walk
+
+pytestmark = pytest.mark.e2e
+
+SEEDS = (6001, 6002)
+SESSIONS = 5000
+SERVED = 2016
+SEEN = ("oil", "vix")
+"""What the service sees of the process: the price and the index of fear."""
+
+
+class Simulated(NamedTuple):
+    """A simulated market as ingest hands it over, and what is true of it; rows are sessions."""
+
+    panel: Panel
+    regimes: Ints
+    filtered: Floats
+
+
+@cache
+def simulated(seed: int) -> Simulated:
+    market, setting = load_market("zl"), Setting(SESSIONS, seed)
+    warehouse = open_warehouse(f"simulated?sessions={SESSIONS}&seed={seed}")
+    verdict = examine(market, read_sources(market, warehouse), None)
+    made = build_panel(market, verdict.series)
+    panel = Panel(made.sessions, made.dates, made.price, made.series["vix"])
+    return Simulated(panel, reveal(setting).regimes, exact_filter(setting))
+
+
+def exact_filter(setting: Setting) -> Floats:
+    """Probabilities of the regimes for whoever knows the process and yesterday's states, and sees today's `SEEN`."""
+    history = draw(setting)
+    ((_, process),) = history.parts
+    before = np.vstack([start(), history.states[:-1]])
+    surprise = history.states - before @ process.matrix.T - process.constant
+    surprise -= process.seasonal_moves(history.days)[:, None] * process.season
+    return infer(process, surprise, SEEN, np.eye(4)[FIRST_REGIME])
+
+
+def called(lake: Lake, market: Simulated, labels: Ints) -> tuple[History, slice]:
+    history = walk(lake, market.panel, labels, int(market.panel.sessions[-1]) - SERVED)
+    return history, slice(len(labels) - len(history.sessions), None)
+
+
+def test_given_the_true_regimes_it_comes_within_95_percent_of_the_exact_filter(tmp_path) -> None:
+    right, best = [], []
+    for seed in SEEDS:
+        market = simulated(seed)
+        history, rows = called(Lake(str(tmp_path)), market, market.regimes)
+        right.append(history.states == market.regimes[rows])
+        best.append(market.filtered[rows].argmax(axis=1) == market.regimes[rows])
+    assert min(len(one) for one in right) >= SERVED
+    assert np.mean(np.concatenate(best)) > 0.7
+    assert np.mean(np.concatenate(right)) >= 0.95 * np.mean(np.concatenate(best))
+
+
+def test_given_the_rules_it_names_the_hidden_regime_as_well_as_the_rules_do_and_no_better(tmp_path) -> None:
+    market = simulated(SEEDS[0])
+    panel = market.panel
+    labels = rule_labels(panel.sessions, panel.price, panel.fear, load_market("zl").regime)
+    history, rows = called(Lake(str(tmp_path)), market, labels)
+    service, rules, filtered = (
+        np.mean(states == market.regimes[rows])
+        for states in (history.states, labels[rows], market.filtered[rows].argmax(axis=1))
+    )
+    assert service == pytest.approx(rules, abs=0.01)
+    assert np.mean(history.states == labels[rows]) > 0.98
+    assert service < 0.9 * filtered

@@ -1,0 +1,59 @@
+"""Coverage, its error, and its worst year."""
+
+import numpy as np
+import pytest
+
+from cbi_common.timeseries.band_scores import (
+    coverage_error,
+    inside,
+    overlap_of,
+    winkler_losses,
+    worst_year,
+    worst_year_by_chance,
+)
+from cbi_common.timeseries.losses import winkler
+
+
+def test_winkler_rows_average_to_the_score() -> None:
+    rng = np.random.default_rng(0)
+    lower, actual = rng.normal(40, 2, 200), rng.normal(42, 3, 200)
+    upper = lower + rng.exponential(4, 200)
+    assert winkler_losses(lower, upper, actual).mean() == pytest.approx(winkler(lower, upper, actual))
+    assert (
+        winkler_losses(lower, upper, actual)[inside(lower, upper, actual)]
+        == (upper - lower)[inside(lower, upper, actual)]
+    ).all()
+
+
+def test_the_error_of_independent_hits_is_binomial_and_grows_with_overlap() -> None:
+    rng = np.random.default_rng(1)
+    hits = rng.random(4000) < 0.9
+    assert coverage_error(hits, 1) == pytest.approx(np.sqrt(0.09 / 4000), rel=0.1)
+    blocks = np.repeat(rng.random(400) < 0.9, 10)
+    assert coverage_error(blocks, 10) == pytest.approx(np.sqrt(0.09 / 400), rel=0.35)
+    assert coverage_error(hits[:1], 1) is None
+    assert coverage_error(np.ones(50, dtype=bool), 4) == 0.0
+
+
+def test_the_worst_year_needs_a_dozen_cutoffs() -> None:
+    years = np.repeat([2019, 2020, 2021], [50, 50, 11])
+    hits = np.ones(111, dtype=bool)
+    hits[55:65] = False
+    hits[100:] = False
+    assert worst_year(hits, years) == pytest.approx(0.8)
+    assert worst_year(hits[100:], years[100:]) is None
+
+
+@pytest.mark.parametrize(("horizon", "low", "high"), [(5, 0.74, 0.84), (252, 0.0, 0.45)])
+def test_chance_alone_makes_bad_years_and_long_horizons_worse_ones(horizon: int, low: float, high: float) -> None:
+    sessions = np.arange(0, 15 * 252, 5, dtype=np.int64)
+    years = 2010 + (sessions + horizon) // 252
+    found = worst_year_by_chance(sessions, years, horizon)
+    assert found is not None
+    assert low <= found <= high
+    assert found == worst_year_by_chance(sessions, years, horizon)
+    assert worst_year_by_chance(sessions[:5], years[:5], horizon) is None
+
+
+def test_cutoffs_that_share_a_span() -> None:
+    assert [overlap_of(h, 5) for h in (1, 5, 21, 252)] == [1, 1, 5, 51]

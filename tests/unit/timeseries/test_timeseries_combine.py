@@ -1,0 +1,115 @@
+"""The competition of the combinations."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cbi_common.timeseries.combine import (
+    EXPERTS,
+    INVERSE_ERROR,
+    MEAN,
+    NO_CHANGE,
+    SHRUNK,
+    TILTED,
+    TRIMMED,
+    Panel,
+    candidate_weights,
+    combine,
+)
+
+
+def panel(n: int = 400, horizon: int = 21, seed: int = 0, knows: float = 0.5) -> Panel:
+    rng = np.random.default_rng(seed)
+    sessions = np.arange(n, dtype=np.int64) * 5
+    y = rng.normal(0.0, 0.05, n)
+    said = knows * y[:, None] + rng.normal(0.0, 0.02, (n, 5))
+    said[:, 0] = 0.0
+    said[: n // 4, 4] = np.nan
+    y[sessions + horizon > sessions[-1]] = np.nan
+    names = (NO_CHANGE, "a", "b", "c", "d")
+    return Panel(names, said, y, np.full(n, 0.05), sessions, sessions + horizon)
+
+
+def test_every_combination_is_a_distribution_over_members_that_have_a_forecast() -> None:
+    data = panel()
+    found = candidate_weights(data, {"b": np.full(400, 0.7)})
+    assert set(found) == {EXPERTS, NO_CHANGE, MEAN, TRIMMED, INVERSE_ERROR, SHRUNK, TILTED}
+    for name, weights in found.items():
+        assert (weights >= 0).all(), name
+        np.testing.assert_allclose(weights.sum(axis=1), 1.0, err_msg=name)
+        assert not weights[np.isnan(data.forecasts)].any(), name
+
+
+def test_what_is_served_is_the_forecast_of_the_combination_that_serves() -> None:
+    served = combine(panel(), {})
+    for i, name in enumerate(served.combiner):
+        assert served.y_hat[i] == served.candidates[name][i]
+    np.testing.assert_allclose(served.weights.sum(axis=1), 1.0)
+
+
+def test_the_experts_serve_until_odds_of_ten_to_one_are_on_another() -> None:
+    data = panel(n=600, horizon=5)
+    served = combine(data, {})
+    names = list(served.candidates)
+    taught = np.isfinite(data.y)
+    for i in (100, 300, 599):
+        known = (data.target_sessions <= data.sessions[i]) & taught
+        lost = {n: np.sum(np.abs(served.candidates[n] - data.y)[known] / data.sd[known]) for n in names}
+        ahead = {n: lost[EXPERTS] - lost[n] for n in names if n != EXPERTS}
+        best = max(ahead, key=lambda n: ahead[n])
+        assert served.combiner[i] == (best if ahead[best] > np.log(10) / 2 else EXPERTS)
+
+
+def test_noise_is_served_as_no_change_and_knowledge_is_not() -> None:
+    noise = combine(panel(n=800, knows=0.0), {})
+    assert np.abs(noise.y_hat).mean() < 0.002
+    wise = combine(panel(n=800), {})
+    known = np.isfinite(panel(n=800).y)
+    assert np.corrcoef(wise.y_hat[known][200:], panel(n=800).y[known][200:])[0, 1] > 0.8
+
+
+def test_the_trimmed_mean_leaves_the_outer_ones_out() -> None:
+    data = panel()
+    weights = candidate_weights(data, {})[TRIMMED]
+    said = np.where(weights[-1] > 0, data.forecasts[-1], np.nan)
+    assert (weights[-1] > 0).sum() == 3  # five stand, one goes on either side
+    assert np.nanmin(said) > np.min(data.forecasts[-1])
+    assert np.nanmax(said) < np.max(data.forecasts[-1])
+
+
+def test_a_specialist_weighs_more_when_its_regime_is_there() -> None:
+    probability = np.where(np.arange(400) % 2 == 0, 1.0, 0.0)
+    data = panel()
+    found = candidate_weights(data, {"b": probability, "nobody": probability})
+    plain, tilted = found[INVERSE_ERROR], found[TILTED]
+    assert tilted[-2, 2] > plain[-2, 2]  # an even row
+    np.testing.assert_allclose(tilted[-1], plain[-1])
+    unknown = candidate_weights(data, {"b": np.full(400, np.nan)})[TILTED]
+    np.testing.assert_allclose(unknown, plain)
+
+
+def test_shrinkage_follows_the_slope_of_actual_on_forecast() -> None:
+    loud = panel(n=2000, horizon=5)
+    double = replace(loud, forecasts=4.0 * loud.forecasts)  # says twice as much as happens
+    weights = candidate_weights(double, {})
+    if weights[INVERSE_ERROR][-1, 0] < 1.0:
+        assert weights[SHRUNK][-1, 0] > weights[INVERSE_ERROR][-1, 0]
+    honest = candidate_weights(loud, {})
+    assert honest[SHRUNK][-1, 0] == pytest.approx(honest[INVERSE_ERROR][-1, 0], abs=0.05)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.integers(1, 198))
+def test_nothing_up_to_a_cutoff_depends_on_what_comes_after(seed: int, cut: int) -> None:
+    data = panel(n=200)
+    rng = np.random.default_rng(seed)
+    future = data.target_sessions > cut * 5
+    y = np.where(future, rng.normal(size=200), data.y)
+    said = data.forecasts.copy()
+    said[cut + 1 :, 1:] = rng.normal(size=(199 - cut, 4))
+    whole, changed = combine(data, {}), combine(replace(data, y=y, forecasts=said), {})
+    assert whole.combiner[: cut + 1] == changed.combiner[: cut + 1]
+    assert whole.weights[: cut + 1].tobytes() == changed.weights[: cut + 1].tobytes()
