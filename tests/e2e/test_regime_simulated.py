@@ -1,8 +1,10 @@
 """The regime service on the simulated market, whose regimes are known, beside the exact filter that knows the process.
 
-The service learns the labels it is given. Given the rules' labels it can name the hidden regime no better than the rules
-do. Whether it reads out of the market what is in there is seen when it is given the true regimes, known up to each refit
-as the rules' labels are: it then has to come within 95 % of the filter that sees the same two series and knows the rest.
+The service learns the labels it is given. Given the rules' labels it can name the hidden regime as well as the rules do
+and no better. Whether it reads out of the market what is in there is seen when it is given the true regimes, known up
+to each refit as the rules' labels are: it then has to come within 95 % of the filter that sees the same two series. On
+one market that ratio has a standard deviation of 3 %, so the target is measured over 20 of them, and two are a first
+look.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from regime.walk import Panel, walk
 pytestmark = pytest.mark.e2e
 
 SEEDS = (6001, 6002)
-SESSIONS = 5000
+MANY = range(6001, 6021)
+SESSIONS = 6300
 SERVED = 2016
 SEEN = ("oil", "vix")
 """What the service sees of the process: the price and the index of fear."""
@@ -70,16 +73,27 @@ def called(lake: Lake, market: Simulated, labels: Ints) -> tuple[History, slice]
     return history, slice(len(labels) - len(history.sessions), None)
 
 
-def test_given_the_true_regimes_it_comes_within_95_percent_of_the_exact_filter(tmp_path) -> None:
-    right, best = [], []
-    for seed in SEEDS:
-        market = simulated(seed)
-        history, rows = called(Lake(str(tmp_path)), market, market.regimes)
-        right.append(history.states == market.regimes[rows])
-        best.append(market.filtered[rows].argmax(axis=1) == market.regimes[rows])
-    assert min(len(one) for one in right) >= SERVED
-    assert np.mean(np.concatenate(best)) > 0.7
-    assert np.mean(np.concatenate(right)) >= 0.95 * np.mean(np.concatenate(best))
+def ratio(lake: Lake, seed: int) -> float:
+    """Share of the exact filter's accuracy that the service reaches when its labels are the true regimes."""
+    market = simulated(seed)
+    history, rows = called(lake, market, market.regimes)
+    assert len(history.sessions) >= SERVED
+    best = np.mean(market.filtered[rows].argmax(axis=1) == market.regimes[rows])
+    return float(np.mean(history.states == market.regimes[rows]) / best)
+
+
+def test_given_the_true_regimes_it_comes_near_the_exact_filter(tmp_path) -> None:
+    ratios = [ratio(Lake(str(tmp_path)), seed) for seed in SEEDS]
+    assert np.mean(ratios) >= 0.90
+    assert max(ratios) <= 1.05
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(1800)
+def test_given_the_true_regimes_it_reaches_95_percent_of_the_exact_filter_over_20_markets(tmp_path) -> None:
+    ratios = [ratio(Lake(str(tmp_path)), seed) for seed in MANY]
+    assert np.mean(ratios) >= 0.95
+    assert min(ratios) >= 0.85
 
 
 def test_given_the_rules_it_names_the_hidden_regime_as_well_as_the_rules_do_and_no_better(tmp_path) -> None:

@@ -1,45 +1,183 @@
-from dataclasses import asdict
+import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cbi_common.storage.tracking import TrackedModel, log_models, track
+from cbi_common.core.errors import InfrastructureError, UsageError
+from cbi_common.storage.tracking.registry import CHALLENGER, CHAMPION, registered_name, set_champion
+from cbi_common.storage.tracking.runs import TrackedModel, log_models
+from cbi_common.storage.tracking.store import opened
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's own, while it is imported
 
-ROWS = [
-    TrackedModel("run1", "trees", "lgbm", "1w", "full", "ab" * 32, {"num_trees": 150}, {"mape": 0.03, "r2": None}),
-    TrackedModel("run1", "statistical", "drift", "1w", "full", "ab" * 32, {}, {"mape": 0.04}, simulated=True),
-]
+ROW = TrackedModel(
+    run_id="run1",
+    market="zl",
+    as_of="2025-05-16",
+    family="trees",
+    model_id="lgbm",
+    horizon="1w",
+    dataset="full",
+    dataset_sha256="ab" * 32,
+    params={"num_trees": 150},
+    metrics={"mape": 0.03, "skill": 0.0125, "r2": None},
+)
+DRIFT = replace(ROW, family="statistical", model_id="drift", params={}, metrics={"mape": 0.04}, simulated=True)
 
 
-def test_models_are_logged_once_with_what_decided_them(tmp_path: Path) -> None:
-    from mlflow import MlflowClient
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    """One store for the module: its schema takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('tracking') / 'new' / 'mlflow.db'}"
 
-    uri = f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"
-    first = track({"uri": uri, "rows": [asdict(row) for row in ROWS]})
-    assert first["logged"]
-    assert first["message"].startswith("2 of 2 models tracked")
-    logged, message = log_models(uri, ROWS)
-    assert logged
-    assert message.startswith("0 of 2 models tracked")
-    client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name("cbi/trees")
-    assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id])
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "MLmodel").write_text("flavors: {}\n")
+    return tmp_path / "model"
+
+
+def runs_of(uri, family, run_id):
+    with opened(uri) as client:
+        experiment = client.get_experiment_by_name(f"cbi/{family}")
+        return client.search_runs([experiment.experiment_id], f"tags.`cbi.run_id` = '{run_id}'")
+
+
+def files_of(uri, run):
+    with opened(uri) as client:
+        return sorted(file.path for file in client.list_artifacts(run.info.run_id, "plots"))
+
+
+def aliases(uri, name):
+    with opened(uri) as client:
+        (registered,) = client.search_registered_models(f"name = '{name}'")
+        return {alias: str(version) for alias, version in registered.aliases.items()}  # a file's store says int
+
+
+def test_models_are_logged_once_with_what_decided_them(uri):
+    assert log_models(uri, [ROW, DRIFT]).startswith("2 of 2 models tracked, 0 registered")
+    assert log_models(uri, [ROW, DRIFT]).startswith("0 of 2 models tracked, 0 registered")
+    (run,) = runs_of(uri, "trees", "run1")
     assert run.data.params == {"num_trees": "150", "dataset": "full", "dataset_sha256": "ab" * 32}
     # A score that does not exist is left out, never zero.
-    assert run.data.metrics == {"mape": 0.03}
-    assert run.data.tags["cbi.run_id"] == "run1"
-    assert run.data.tags["cbi.simulated"] == "false"
+    assert run.data.metrics == {"mape": 0.03, "skill": 0.0125}
+    tags = {name: value for name, value in run.data.tags.items() if name.startswith("cbi.")}
+    assert tags == {
+        "cbi.run_id": "run1",
+        "cbi.market": "zl",
+        "cbi.as_of": "2025-05-16",
+        "cbi.model_id": "lgbm",
+        "cbi.horizon": "1w",
+        "cbi.simulated": "false",
+    }
+    assert runs_of(uri, "statistical", "run1")[0].data.tags["cbi.simulated"] == "true"
+
+
+def test_files_lie_beside_the_store_and_a_model_that_was_cut_off_is_logged_anew(uri, tmp_path):
+    row = replace(ROW, run_id="cut", family="volatility", files=tmp_path / "plots")
+    row.files.write_text("not a folder")
+    with pytest.raises(InfrastructureError):
+        log_models(uri, [row])
+    (unfinished,) = runs_of(uri, "volatility", "cut")
+    assert unfinished.info.status == "RUNNING"
+    row.files.unlink()
+    row.files.mkdir()
+    (row.files / "forecast.svg").write_bytes(b"<svg/>")
+    assert log_models(uri, [row]).startswith("1 of 1 models tracked")
+    (run,) = runs_of(uri, "volatility", "cut")
+    assert run.info.run_id != unfinished.info.run_id
+    assert run.info.status == "FINISHED"
+    assert files_of(uri, run) == ["plots/forecast.svg"]
+    artifacts = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
+    assert run.info.artifact_uri.startswith(artifacts.as_uri())
+
+
+def test_the_best_of_a_pass_is_registered_once_as_challenger(uri, folder):
+    row = replace(ROW, run_id="reg1", market="corn", model=folder)
+    assert "1 registered" in log_models(uri, [row])
+    assert "0 registered" in log_models(uri, [row])
+    with opened(uri) as client:
+        (version,) = client.search_model_versions("name = 'cbi-corn-1w'")
+        (run,) = runs_of(uri, "trees", "reg1")
+        assert version.run_id == run.info.run_id
+    assert version.tags | {"cbi.model_id": "lgbm", "cbi.skill": "0.0125", "cbi.as_of": "2025-05-16"} == version.tags
+    assert aliases(uri, "cbi-corn-1w") == {CHALLENGER: "1"}
+
+
+def test_the_alias_follows_the_newest_day_and_leaves_the_champion(uri, folder):
+    row = replace(ROW, market="wheat", model=folder)
+    days = {"a": "2025-05-16", "b": "2025-05-15", "c": "2025-05-16", "d": "2025-05-19"}
+    followed = []
+    for run_id, as_of in days.items():
+        log_models(uri, [replace(row, run_id=run_id, as_of=as_of)])
+        if run_id == "a":
+            set_champion(uri, market="wheat", horizon="1w", run_id="a", simulated=False)
+        followed.append(aliases(uri, "cbi-wheat-1w"))
+    assert [found[CHALLENGER] for found in followed] == ["1", "1", "3", "4"]
+    assert {found[CHAMPION] for found in followed} == {"1"}
+    # Told again of an old pass: nothing moves.
+    log_models(uri, [replace(row, run_id="a")])
+    assert aliases(uri, "cbi-wheat-1w") == followed[-1]
+
+
+def test_a_promotion_sets_the_champion_once_and_says_what_was_before(uri, folder):
+    row = replace(ROW, market="oats", model=folder)
+    log_models(uri, [replace(row, run_id="old"), replace(row, run_id="new", model_id="lstm", as_of="2025-06-16")])
+    promote = {"market": "oats", "horizon": "1w", "simulated": False}
+    first = set_champion(uri, run_id="old", **promote)
+    assert (first.version, first.model_id, first.previous) == ("1", "lgbm", None)
+    second = set_champion(uri, run_id="new", **promote)
+    assert (second.version, second.model_id, second.previous) == ("2", "lstm", "1")
+    assert set_champion(uri, run_id="new", **promote) == replace(second, previous=None)
+    assert aliases(uri, "cbi-oats-1w") == {CHALLENGER: "2", CHAMPION: "2"}
+
+
+@pytest.mark.parametrize("market", ["rice", "oil"])
+def test_a_pass_that_registered_nothing_has_no_champion(uri, folder, market):
+    log_models(uri, [replace(ROW, run_id="known", market="rice", model=folder)])
+    with pytest.raises(UsageError, match="registered no version"):
+        set_champion(uri, market=market, horizon="1w", run_id="unknown", simulated=False)
+
+
+def test_what_is_simulated_never_shares_a_name_with_what_is_not(uri, folder):
+    log_models(uri, [replace(ROW, run_id="sim", market="rye", simulated=True, model=folder)])
+    assert aliases(uri, registered_name("rye", "1w", simulated=True)) == {CHALLENGER: "1"}
+    with pytest.raises(UsageError):
+        set_champion(uri, market="rye", horizon="1w", run_id="sim", simulated=False)
 
 
 @pytest.mark.parametrize(
-    "uri", ["sqlite:////proc/nowhere/mlflow.db", "http://kirk:secret@127.0.0.1:9", "file:/proc/nowhere"]
+    "away", ["sqlite:////proc/nowhere/mlflow.db", "http://kirk:secret@127.0.0.1:9", "file:/proc/nowhere"]
 )
-def test_trouble_is_a_line_and_not_an_error(uri: str) -> None:
-    logged, said = log_models(uri, ROWS)
-    assert not logged
-    assert said.startswith("models were not tracked in ")
+def test_a_store_that_is_away_is_a_line_without_its_password(away):
+    with pytest.raises(InfrastructureError) as caught:
+        log_models(away, [ROW])
+    said = caught.value.line()
+    assert said.startswith("MLflow ")
     assert "\n" not in said
     assert "secret" not in said
+
+
+def test_a_damaged_store_is_a_line_and_is_left_as_it_is(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"rotten" * 1000)
+    with pytest.raises(InfrastructureError, match="not a database"):
+        log_models(f"sqlite:///{tmp_path / 'mlflow.db'}", [ROW])
+    assert (tmp_path / "mlflow.db").read_bytes() == b"rotten" * 1000
+
+
+def test_a_full_disk_is_a_line_and_once_there_is_space_nothing_is_missing(uri):
+    row = replace(ROW, run_id="full", params={f"p{i}": "x" * 400 for i in range(100)})
+    size = Path(uri.removeprefix("sqlite:///")).stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(InfrastructureError) as caught:
+            log_models(uri, [row])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in caught.value.line()
+    assert log_models(uri, [row]).startswith("1 of 1 models tracked")
+    (run,) = runs_of(uri, "trees", "full")
+    assert len(run.data.params) == 102

@@ -249,24 +249,58 @@ def trained(bench):
     return bench, export.manifest
 
 
-def test_a_finished_run_is_tracked_once_with_its_scores(trained):
+TRACK = "cbi_common.training.tracking:track"
+TRACKED = {"logged": True, "message": "done", "warnings": []}
+
+
+def test_a_finished_run_is_tracked_once_with_its_models(trained):
     bench, ref = trained
-    bench.workers.jobs["cbi_common.storage.tracking:track"] = lambda arg: {"logged": True, "message": "done"}
+    bench.workers.jobs[TRACK] = lambda arg: TRACKED
     event = finished(bench, ref)
     assert [asyncio.run(bench.handlers.track(event)) for _ in range(2)] == [[], []]
-    (call,) = [arg for entry, arg in bench.workers.calls if entry.endswith(":track")]
+    (call,) = [arg for entry, arg in bench.workers.calls if entry == TRACK]
     assert call["uri"].startswith("sqlite:///")
-    assert {row["model_id"] for row in call["rows"]} == {"drift", "lgbm"}
-    assert all(row["metrics"]["n"] > 0 and row["dataset_sha256"] for row in call["rows"])
+    assert {model["model_id"] for model in call["models"]} == {"drift", "lgbm"}
+    assert len(call["models"]) == 10
+    assert call["loader"] == "toy.mlflow_model"
+    assert call["members"] == event.data.members.model_dump(mode="json")
+
+
+def test_a_provisional_forecast_is_not_tracked(trained):
+    bench, ref = trained
+    event = finished(bench, ref)
+    issue = envelope(event.data.model_copy(update={"provisional": True}))
+    assert asyncio.run(bench.handlers.track(issue)) == []
+    assert not any(entry == TRACK for entry, _ in bench.workers.calls)
 
 
 def test_trouble_with_tracking_is_an_alert_and_tried_again_by_the_next_run(trained):
     bench, ref = trained
-    answers = iter([{"logged": False, "message": "the store is away"}, {"logged": True, "message": "done"}])
-    bench.workers.jobs["cbi_common.storage.tracking:track"] = lambda arg: next(answers)
+    answers = iter([{"logged": False, "message": "the store is away", "warnings": []}, TRACKED])
+    bench.workers.jobs[TRACK] = lambda arg: next(answers)
     event = finished(bench, ref)
     (alert,) = asyncio.run(bench.handlers.track(event))
     assert (alert.data.severity, alert.data.what) == ("warning", "the store is away")
+    assert asyncio.run(bench.handlers.track(event)) == []
+
+
+@pytest.mark.parametrize("error", [JobError("ran past its limit"), InfrastructureError("the lake lacks a table")])
+def test_a_tracker_that_breaks_is_an_alert(trained, error):
+    def breaks(arg):
+        raise error
+
+    bench, ref = trained
+    bench.workers.jobs[TRACK] = breaks
+    (alert,) = asyncio.run(bench.handlers.track(finished(bench, ref)))
+    assert (alert.data.severity, alert.data.what) == ("warning", error.line())
+
+
+def test_a_model_that_could_not_be_registered_is_told_once(trained):
+    bench, ref = trained
+    bench.workers.jobs[TRACK] = lambda arg: {**TRACKED, "warnings": ["lgbm at 1w: it says something else"]}
+    event = finished(bench, ref)
+    (alert,) = asyncio.run(bench.handlers.track(event))
+    assert alert.data.what == "lgbm at 1w: it says something else"
     assert asyncio.run(bench.handlers.track(event)) == []
 
 
@@ -274,4 +308,4 @@ def test_tracking_can_be_switched_off(trained, tmp_path):
     bench, ref = trained
     handlers = TrainingHandlers(make_kit(tmp_path, workers=bench.workers, tracking="off"), TRAINER)
     assert asyncio.run(handlers.track(finished(bench, ref))) == []
-    assert not any(entry.endswith(":track") for entry, _ in bench.workers.calls)
+    assert not any(entry == TRACK for entry, _ in bench.workers.calls)

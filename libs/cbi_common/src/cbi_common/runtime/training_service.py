@@ -43,7 +43,8 @@ class Trainer:
     @property
     def loader(self) -> str:
         """Module of the service that loads its models for MLflow."""
-        return f"{self.entry.partition('.')[0]}.mlflow_model"
+        package = self.entry.partition(":")[0].partition(".")[0]
+        return f"{package}.mlflow_model"
 
 
 class TrainingHandlers:

@@ -36,6 +36,19 @@ _METRICS: dict[str, pa.DataType] = {
     "n_effective": pa.float64(),
     **dict.fromkeys(_SCORES, pa.float64()),
 }
+_NESTED = ("members", "quantiles", "volatility_weights", "combinations", "longest", "coverage_by_regime")
+"""Parts of a forecast that are objects: each is text, JSON."""
+_BAND_SCORES = (
+    "coverage_90",
+    "coverage_error",
+    "winkler_90",
+    "worst_year_coverage",
+    "worst_year_by_chance",
+    "coverage_90_last60",
+    "garch_coverage_90",
+    "garch_winkler_90",
+    "garch_better_p",
+)
 
 
 @dataclass(frozen=True)
@@ -78,8 +91,9 @@ KINDS: dict[str, Kind] = {
                 "provisional": pa.bool_(),
                 "target_date": pa.date32(),
                 **_numbers("point", "lower_90", "upper_90", "current", "no_change", "probability_up", "volatility"),
-                **_texts("signal", "regime", "combiner", "members", "quantiles", "note", "missing"),
-                **_numbers("coverage_90", "winkler_90", "worst_year_coverage", "coverage_90_last60"),
+                **_texts("signal", "regime", "combiner", "note", "missing", *_NESTED),
+                "n_bands": pa.int64(),
+                **_numbers(*_BAND_SCORES, "spa_p"),
                 **_METRICS,
             },
             ("market", "horizon"),
@@ -165,8 +179,9 @@ def _as_json(value: date) -> str | int:
 
 def _forecasts(data: ForecastReady) -> Iterator[Row]:
     for horizon, forecast in data.forecasts.items():
-        fields = forecast.model_dump(exclude={"metrics", "members", "quantiles", "target_session"})
-        texts = {name: _json(getattr(forecast, name)) for name in ("members", "quantiles")}
+        fields = forecast.model_dump(exclude={"metrics", "target_session", *_NESTED})
+        nested = forecast.model_dump(include=set(_NESTED))
+        texts = {name: None if part is None else _json(part) for name, part in nested.items()}
         yield {"horizon": horizon, "provisional": data.provisional, **fields, **texts, **_scores(forecast.metrics)}
     for horizon, reason in data.missing.items():
         yield {"horizon": horizon, "provisional": data.provisional, "missing": reason}
@@ -222,7 +237,7 @@ def _scores(metrics: Metrics) -> Row:
     return metrics.model_dump(include=set(_METRICS))
 
 
-def _json(value: Mapping[str, float]) -> str:
+def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, sort_keys=True)
 
 

@@ -65,7 +65,8 @@ def write_mlmodel(
             hint="it is not registered; report this as a bug",
         )
     example.to_json(folder / _EXAMPLE, orient="split", index=False, double_precision=_DIGITS)
-    _write_description(folder / "MLmodel", example, loader, {**description.model_dump(mode="json"), **facts})
+    told = description.model_dump(mode="json", exclude={"features"})
+    _write_description(folder / "MLmodel", example, loader, {**told, **facts})
 
 
 def _write_description(file: Path, example: pd.DataFrame, loader: str, facts: Mapping[str, Any]) -> None:

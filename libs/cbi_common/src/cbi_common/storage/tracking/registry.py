@@ -128,8 +128,9 @@ def set_champion(uri: str, *, market: str, horizon: str, run_id: str, simulated:
                 f"run {run_id} registered no version", where=f"registered model {name}", hint="let it be tracked first"
             )
         before = _aliased(client, name, CHAMPION)
-        previous = None if before is None or before.version == version.version else str(before.version)
-        if before is None or previous is not None:
+        changes = before is None or int(before.version) != int(version.version)
+        previous = str(before.version) if before is not None and changes else None
+        if changes:
             client.set_registered_model_alias(name, CHAMPION, version.version)
     return Champion(name, str(version.version), version.tags["cbi.model_id"], previous)
 
