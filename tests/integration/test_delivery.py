@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from cbi_common.core.clock import system_clock
-from cbi_common.core.errors import ContractError, JobError, TransientError
+from cbi_common.core.errors import ContractError, JobError, NotYet, TransientError
 from cbi_common.events.base import Envelope
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.runtime import delivery
@@ -104,6 +104,18 @@ def test_a_transient_error_that_lasts_is_given_up_with_an_alert(tmp_path: Path) 
         (dead,) = await stage.dead(1)
         assert dead.reason.startswith("never (for ")
         await stage.events(AlertRaised, 1)
+
+    play(tmp_path, scene)
+
+
+def test_what_is_not_due_comes_again_when_it_is_and_holds_up_nothing(tmp_path: Path) -> None:
+    async def scene(stage: Bench) -> None:
+        script = Script(*(NotYet("not due", delay_s=0.2) for _ in range(8)))  # more often than an error is tried
+        await stage.start(script.configure)
+        await stage.ask("x")
+        assert await stage.answers(1) == ["x"]
+        assert len(script.calls) == 9
+        assert await stage.dead(0) == []
 
     play(tmp_path, scene)
 

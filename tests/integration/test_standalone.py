@@ -35,9 +35,9 @@ def test_a_service_waits_for_the_bus_and_says_when_it_is_ready(tmp_path: Path) -
                 await eventually(lambda: _ready(http, True))
                 await stage.ask(json.dumps({"n": 21}))
                 assert await stage.answers(1) == ['{"n": 42}']
-                metrics = (await http.get("/metrics")).text
+                # A message is counted after its answer is out and its acknowledgement is in.
                 line = 'cbi_messages_handled_total{outcome="done",service="echo",subject="test.asked"} 1.0'
-                assert line in metrics
+                metrics = await eventually(lambda: _metrics_with(line, http))
                 assert 'cbi_job_cpu_seconds_count{entry="cbi_common.testing.jobs:double"} 1.0' in metrics
                 await stage.server.stop()
                 await eventually(lambda: _ready(http, False))
@@ -51,6 +51,11 @@ def test_a_service_waits_for_the_bus_and_says_when_it_is_ready(tmp_path: Path) -
             process.wait()
 
     play(tmp_path, scene)
+
+
+async def _metrics_with(line: str, http: httpx.AsyncClient) -> str | None:
+    metrics = (await http.get("/metrics")).text
+    return metrics if line in metrics else None
 
 
 def test_a_service_told_to_stop_while_it_waits_for_the_bus_stops(tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ class World:
             "regime": self.regime.model_dump(mode="json"),
             "trained": [self.trained(m, h).model_dump(mode="json") for m in self.models for h in self.horizons],
             "failed": [],
+            "awaited": [],
         }
 
     def _named(self, model: str, horizon: Horizon) -> dict:

@@ -1,14 +1,20 @@
 import asyncio
 import itertools
+from dataclasses import replace
+from datetime import timedelta
 
+import numpy as np
 import pytest
 
+from cbi_common.core.errors import NotYet
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.data import DataExported
 from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import ModelFailed, ModelTrained
+from cbi_common.markets.spec import load_market
 from cbi_common.testing.fakes import envelope, make_kit
+from cbi_common.timeseries.regimes import CLASSES, rule_labels
 from ensemble import jobs
 from ensemble.app import build
 from ensemble.handlers import Handlers
@@ -102,6 +108,69 @@ def test_incomplete_export_is_ignored(kit):
 def test_a_correlation_of_any_spelling_makes_a_key(kit, small):
     answers = asyncio.run(send_all(Handlers(kit), small.parts(), correlation="née/Ü: *>"))
     assert len(answers[-1]) == 1
+
+
+def later(kit, seconds):
+    """The same stack, so much later."""
+    moment = kit.clock() + timedelta(seconds=seconds)
+    return Handlers(replace(kit, clock=lambda: moment))
+
+
+def issued(handlers, export):
+    return asyncio.run(handlers.issue_provisional(envelope(export, correlation="c1")))
+
+
+@pytest.mark.parametrize(
+    ("arrived", "seconds", "put_off_s"),
+    [(1, 0, 1800), (1, 1000, 800), (1, 1800, 300), (1, 7000, 200), (6, 1799, 1)],
+)
+def test_before_its_time_a_provisional_forecast_is_put_off(kit, world_of, arrived, seconds, put_off_s):
+    parts = world_of(kit.lake).parts()
+    asyncio.run(send_all(Handlers(kit), parts[: 1 + arrived]))
+    with pytest.raises(NotYet) as found:
+        issued(later(kit, seconds), parts[0])
+    assert found.value.delay_s == put_off_s
+
+
+def test_with_a_quorum_a_provisional_forecast_says_who_is_missing(kit, world_of):
+    parts = world_of(kit.lake).parts(failed=("drift",))
+    asyncio.run(send_all(Handlers(kit), parts[:-1]))
+    (out,) = issued(later(kit, 1800), parts[0])
+    assert (out.data.provisional, out.discriminator) == (True, "provisional")
+    assert out.data.awaited == ("no_change@1m",)
+    assert out.data.missing_members == ("drift@1m", "drift@1w", "no_change@1m")
+    assert set(out.data.forecasts) == {Horizon.W1, Horizon.M1}
+    assert issued(later(kit, 1801), parts[0]) == [out]
+    assert len(kit.workers.calls) == 1
+
+
+def test_at_the_deadline_what_is_there_is_issued_and_the_late_members_make_the_final(kit, world_of):
+    parts = world_of(kit.lake).parts()
+    asyncio.run(send_all(Handlers(kit), parts[:2]))
+    (early,) = issued(later(kit, 7200), parts[0])
+    assert [f.members for f in early.data.forecasts.values()] == [{"no_change": 1.0}, {"no_change": 1.0}]
+    assert early.data.forecasts[Horizon.W1].lower_90 < early.data.forecasts[Horizon.W1].point
+    final = asyncio.run(send_all(later(kit, 9000), parts[2:]))[-1][0]
+    assert (final.data.provisional, final.data.awaited, final.discriminator) == (False, (), "final")
+    assert issued(later(kit, 9001), parts[0]) == []
+
+
+def test_without_the_regime_service_the_rules_say_the_regime(kit, world_of):
+    world = world_of(kit.lake)
+    parts, panel = world.parts(), world.panel
+    asyncio.run(send_all(Handlers(kit), [parts[0], *parts[2:]]))
+    (out,) = issued(later(kit, 7200), parts[0])
+    assert out.data.awaited == ("regime",)
+    fear = np.full(len(panel.sessions), np.nan)
+    rules = rule_labels(panel.sessions, panel.price, fear, load_market("zl").regime)
+    assert {f.regime for f in out.data.forecasts.values()} == {CLASSES[rules[-1]]}
+    assert (out.data.missing, len(out.data.forecasts)) == ({}, 2)
+
+
+def test_a_complete_run_needs_no_provisional_forecast(kit, small):
+    asyncio.run(send_all(Handlers(kit), small.parts()))
+    assert issued(later(kit, 7200), small.parts()[0]) == []
+    assert issued(later(kit, 7200), DataExported(market="zl")) == []
 
 
 def test_wiring(kit):

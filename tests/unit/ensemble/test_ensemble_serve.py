@@ -140,8 +140,9 @@ def test_what_comes_later_changes_nothing_earlier(panel, members, cut):
 @pytest.mark.parametrize(("planted", "seen"), [("combine", "weights"), ("bands", "lower"), ("mix", "sd")])
 def test_outcomes_learned_before_they_matured_are_seen(panel, members, monkeypatch, planted, seen):
     if planted == "combine":
-        honest = module.combine
-        monkeypatch.setattr(module, "combine", lambda p, s: honest(replace(p, target_sessions=p.sessions), s))
+        honest = module.candidate_weights
+        early = lambda p, s: honest(replace(p, target_sessions=p.sessions), s)  # noqa: E731
+        monkeypatch.setattr(module, "candidate_weights", early)
     elif planted == "bands":
         honest = module.bands
         early = lambda a, sd, y, at, _, **k: honest(a, sd, y, at, at, **k)  # noqa: E731

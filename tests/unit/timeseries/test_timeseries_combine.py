@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cbi_common.timeseries.combine import (
+    BEST,
     EXPERTS,
     INVERSE_ERROR,
     MEAN,
@@ -18,6 +19,7 @@ from cbi_common.timeseries.combine import (
     Panel,
     candidate_weights,
     combine,
+    compete,
 )
 
 
@@ -36,7 +38,7 @@ def panel(n: int = 400, horizon: int = 21, seed: int = 0, knows: float = 0.5) ->
 def test_every_combination_is_a_distribution_over_members_that_have_a_forecast() -> None:
     data = panel()
     found = candidate_weights(data, {"b": np.full(400, 0.7)})
-    assert set(found) == {EXPERTS, NO_CHANGE, MEAN, TRIMMED, INVERSE_ERROR, SHRUNK, TILTED}
+    assert set(found) == {EXPERTS, NO_CHANGE, MEAN, TRIMMED, INVERSE_ERROR, SHRUNK, TILTED, BEST}
     for name, weights in found.items():
         assert (weights >= 0).all(), name
         np.testing.assert_allclose(weights.sum(axis=1), 1.0, err_msg=name)
@@ -58,9 +60,22 @@ def test_the_experts_serve_until_odds_of_ten_to_one_are_on_another() -> None:
     for i in (100, 300, 599):
         known = (data.target_sessions <= data.sessions[i]) & taught
         lost = {n: np.sum(np.abs(served.candidates[n] - data.y)[known] / data.sd[known]) for n in names}
-        ahead = {n: lost[EXPERTS] - lost[n] for n in names if n != EXPERTS}
+        ahead = {n: lost[EXPERTS] - lost[n] for n in names if n not in (EXPERTS, BEST)}
         best = max(ahead, key=lambda n: ahead[n])
         assert served.combiner[i] == (best if ahead[best] > np.log(10) / 2 else EXPERTS)
+
+
+def test_the_best_member_so_far_is_a_yardstick_and_never_serves() -> None:
+    data = panel(n=600, horizon=5)
+    weights = candidate_weights(data, {})
+    clear = replace(data, forecasts=np.column_stack([np.zeros(600), np.nan_to_num(data.y), data.forecasts[:, 2:]]))
+    best = candidate_weights(clear, {})[BEST]
+    assert set(best.sum(axis=1)) == {1.0}
+    assert best[-1].tolist() == [0.0, 1.0, 0.0, 0.0, 0.0]
+    perfect = weights[BEST] * 0.0
+    perfect[:, 1] = 1.0
+    assert BEST not in compete(clear, {**weights, BEST: perfect}).combiner
+    assert set(compete(clear, {**weights, "learned": perfect}).combiner[-100:]) == {"learned"}
 
 
 def test_noise_is_served_as_no_change_and_knowledge_is_not() -> None:

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from filelock import FileLock, Timeout
@@ -20,18 +22,27 @@ def test_the_service_works_on_one_job_at_a_time(tmp_path):
 
 
 def test_without_an_accelerator_nothing_is_tried():
-    assert place(lambda: False, lambda device: pytest.fail("tried")) == Placement("cpu", CPU)
+    tried = partial(pytest.fail, "tried")
+    assert place(lambda: False, tried, lambda device: tried()) == Placement("cpu", CPU)
+
+
+def test_an_accelerator_that_tensorflow_does_not_see_is_not_used_and_a_person_is_told():
+    # TensorFlow would take the CPU in silence, and the canary would compare the CPU with itself.
+    found = place(lambda: True)
+    assert (found.accelerator, found.tensorflow_device, found.precision) == ("cpu", CPU, "float32")
+    assert "TensorFlow does not see it" in found.warnings[0]
 
 
 def test_an_accelerator_that_agrees_is_used():
-    assert place(lambda: True, lambda device: np.array([1.0, 0.5])) == Placement("gpu", GPU)
+    assert place(lambda: True, lambda: True, lambda device: np.array([1.0, 0.5])) == Placement("gpu", GPU)
+    assert Placement("gpu", GPU).precision == "mixed_float16"
 
 
 @pytest.mark.parametrize(
     ("losses", "message"), [([1.0, 0.7], "off by 40 % at step 2"), ([np.nan, 0.5], "not a number at step 1")]
 )
 def test_an_accelerator_that_diverges_is_not_used_and_a_person_is_told(losses, message):
-    found = place(lambda: True, lambda device: np.array([1.0, 0.5] if device == CPU else losses))
+    found = place(lambda: True, lambda: True, lambda device: np.array([1.0, 0.5] if device == CPU else losses))
     assert (found.accelerator, found.tensorflow_device) == ("cpu", CPU)
     assert message in found.warnings[0]
 

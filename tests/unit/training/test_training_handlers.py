@@ -1,4 +1,6 @@
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from cbi_common.events.data import DataExported
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.training import Job, ModelFailed, ModelTrained, TrainingPlanned, TrainJobCpu
 from cbi_common.runtime.training_service import Trainer, TrainingHandlers
-from cbi_common.testing.fakes import FakeWorkers, envelope, make_kit
+from cbi_common.testing.fakes import NOW, FakeWorkers, envelope, make_kit
 from cbi_common.testing.story import forecast_ready
 from cbi_common.testing.walks import HashLearner, make_manifest, random_dataset
 from cbi_common.training import job
@@ -72,6 +74,31 @@ def test_an_export_is_planned_and_queued(bench):
     assert planned.discriminator == "cpu"
     assert [j.model_id for j in planned.data.jobs] == ["drift"] + ["lgbm"] * 5
     assert len({out.discriminator for out in queued}) == 6
+
+
+def overtaken(bench, *, waited_h, later_day=True, exported_h=1.0):
+    """Train a job of one day after another day was exported, and return the answers."""
+    job = bench.jobs()[1]
+    other = random_dataset(705 if later_day else 690)
+    export = envelope(bench.export(data=other), now=NOW + timedelta(hours=exported_h))
+    asyncio.run(bench.handlers.plan(export))
+    kit = replace(bench.kit, clock=lambda: NOW + timedelta(hours=waited_h))
+    return asyncio.run(TrainingHandlers(kit, TRAINER).train(envelope(job)))
+
+
+def test_a_job_that_waited_for_hours_while_a_later_day_came_is_dropped_with_a_reason(bench):
+    (dropped,) = overtaken(bench, waited_h=7)
+    assert isinstance(dropped.data, ModelFailed)
+    assert dropped.data.error.startswith("superseded: it waited until 20")
+    assert bench.workers.calls == []
+
+
+@pytest.mark.parametrize(
+    "case", [{"waited_h": 5}, {"waited_h": 7, "later_day": False}, {"waited_h": 7, "exported_h": -1}]
+)
+def test_a_job_that_hardly_waited_or_that_nothing_later_overtook_is_trained(bench, case):
+    (told,) = overtaken(bench, **case)
+    assert isinstance(told.data, ModelTrained)
 
 
 def test_a_joint_job_ends_in_one_event_per_horizon(bench):

@@ -15,6 +15,8 @@ def build(kit: Kit) -> Service:
     service, handlers = Service("ensemble", kit, description="Combines the members into one forecast"), Handlers(kit)
     publishes = (ForecastReady,)
     service.on(DataExported, handlers.record_export, publishes=publishes)
+    # Parallel, so that an export that waits for its deadline holds up no other.
+    service.on(DataExported, handlers.issue_provisional, publishes=publishes, parallel=2)
     service.on(ModelTrained, handlers.record_trained, publishes=publishes)
     service.on(ModelFailed, handlers.record_failed, publishes=publishes)
     service.on(RegimeDetected, handlers.record_regime, publishes=publishes)

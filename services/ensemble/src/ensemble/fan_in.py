@@ -19,14 +19,34 @@ EXPORT, REGIME = "export", "regime"
 
 @dataclass(frozen=True)
 class Arrived:
-    """A run with nothing missing."""
+    """What a run's forecast is made of.
+
+    Attributes
+    ----------
+    export : Envelope of DataExported
+    regime : RegimeDetected or None
+    trained : tuple of ModelTrained
+        In the order of the manifest's members.
+    failed, awaited : tuple of str
+        ``model@horizon`` of the members that could not be trained, and of those that have not answered.
+    """
 
     export: Envelope[DataExported]
-    regime: RegimeDetected
+    regime: RegimeDetected | None
     trained: tuple[ModelTrained, ...]
-    """In the order of the manifest's members."""
     failed: tuple[str, ...]
-    """``model@horizon`` of the members that could not be trained."""
+    awaited: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return self.regime is not None and not self.awaited
+
+    @property
+    def share(self) -> float:
+        """Share of the members that have answered."""
+        answered = len(self.trained) + len(self.failed)
+        return answered / max(answered + len(self.awaited), 1)
 
 
 class FanIn:
@@ -55,18 +75,28 @@ class FanIn:
         if export is None or regime is None:
             return None
         exported = Envelope[DataExported].model_validate_json(export)
-        results: list[bytes] = []
         for member in self._manifest(exported.data).members:
+            if await self._part(run, member_part(member.model_id, member.horizon)) is None:
+                return None
+        return await self.arrived(run, exported)
+
+    async def arrived(self, run: str, export: Envelope[DataExported]) -> Arrived:
+        """Return what has arrived of the run so far."""
+        regime = await self._part(run, REGIME)
+        members: list[ModelTrained | ModelFailed] = []
+        awaited: list[str] = []
+        for member in self._manifest(export.data).members:
             result = await self._part(run, member_part(member.model_id, member.horizon))
             if result is None:
-                return None
-            results.append(result)
-        members = [Envelope[ModelTrained | ModelFailed].model_validate_json(result).data for result in results]
+                awaited.append(f"{member.model_id}@{member.horizon}")
+            else:
+                members.append(Envelope[ModelTrained | ModelFailed].model_validate_json(result).data)
         return Arrived(
-            export=exported,
-            regime=Envelope[RegimeDetected].model_validate_json(regime).data,
+            export=export,
+            regime=None if regime is None else Envelope[RegimeDetected].model_validate_json(regime).data,
             trained=tuple(m for m in members if isinstance(m, ModelTrained)),
             failed=tuple(f"{m.model_id}@{m.horizon}" for m in members if isinstance(m, ModelFailed)),
+            awaited=tuple(awaited),
         )
 
     def forget(self, run: str) -> None:

@@ -1,4 +1,4 @@
-"""On every part of a run: store it; on the last one: the forecast."""
+"""On every part of a run: store it; on the last one: the forecast. At the deadline: a provisional one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from cbi_common.core.errors import NotYet
 from cbi_common.core.identity import digest
 from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataExported
@@ -18,12 +19,16 @@ from cbi_common.runtime.service import Kit, Outgoing
 from ensemble.fan_in import EXPORT, REGIME, Arrived, FanIn, member_part
 from ensemble.version import VERSION
 
+_LOOK_AGAIN_S = 300.0
+"""Between two looks whether a quorum has come together."""
+
 
 class Handlers:
     """Load by key, work, save by key, return events."""
 
     def __init__(self, kit: Kit) -> None:
         self._lake, self._workers = kit.lake, kit.workers
+        self._settings, self._clock = kit.settings, kit.clock
         self._fan_in = FanIn(kit.state, kit.lake)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -43,6 +48,35 @@ class Handlers:
         """Store the regime."""
         return await self._arrived(event, REGIME)
 
+    async def issue_provisional(self, event: Envelope[DataExported]) -> Sequence[Outgoing]:
+        """Forecast with what has arrived when the time for the rest is up; the final forecast follows all the same.
+
+        The export itself waits on the bus until then, so that a restart forgets no deadline.
+
+        Raises
+        ------
+        NotYet
+            Before the deadline; while there is no quorum, and before it is asked for.
+        """
+        if not event.data.complete:
+            return []
+        run = await self._fan_in.record(event, EXPORT)
+        async with self._locks[run]:
+            arrived = await self._fan_in.arrived(run, event)
+            if arrived.complete:
+                self._fan_in.forget(run)
+                return []
+            self._wait(event, arrived)
+            return [Outgoing(await self._combined(arrived), discriminator="provisional")]
+
+    def _wait(self, event: Envelope[DataExported], arrived: Arrived) -> None:
+        waited = (self._clock() - event.time).total_seconds()
+        first, last = self._settings.quorum_wait_s, self._settings.forecast_deadline_s
+        if waited >= last or (waited >= first and arrived.share >= self._settings.forecast_quorum):
+            return
+        due = min(first if waited < first else waited + _LOOK_AGAIN_S, last)
+        raise NotYet(f"{len(arrived.awaited)} members are awaited", delay_s=due - waited)
+
     async def _arrived(self, event: Envelope[Any], part: str) -> Sequence[Outgoing]:
         run = await self._fan_in.record(event, part)
         async with self._locks[run]:
@@ -57,9 +91,10 @@ class Handlers:
     async def _combined(self, arrived: Arrived) -> ForecastReady:
         argument = {
             "manifest": _json(arrived.export.data.manifest),
-            "regime": _json(arrived.regime),
+            "regime": arrived.regime and _json(arrived.regime),
             "trained": [_json(t) for t in arrived.trained],
             "failed": list(arrived.failed),
+            "awaited": list(arrived.awaited),
         }
         key = f"ensemble/{_identity(arrived)}"
         stored = self._lake.get_if_intact(key)
@@ -78,7 +113,8 @@ def _identity(arrived: Arrived) -> str:
         [t.model_id, str(t.horizon), t.predictions.sha256, t.artifact.sha256 if t.artifact else None, _json(t.metrics)]
         for t in arrived.trained
     ]
-    return digest(VERSION, _json(manifest), members, list(arrived.failed), _json(arrived.regime))
+    missing = [list(arrived.failed), list(arrived.awaited)]
+    return digest(VERSION, _json(manifest), members, missing, arrived.regime and _json(arrived.regime))
 
 
 def _json(value: Any) -> Any:

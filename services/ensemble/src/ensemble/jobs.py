@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pyarrow as pa
 from cbi_common.catalogue.spec import load_catalogue
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
+from cbi_common.core.regime import Regime
 from cbi_common.events.base import LakeRef
 from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers, VolatilityScore
 from cbi_common.events.manifest import RunManifest
@@ -20,13 +23,14 @@ from cbi_common.storage.markets import market_of
 from cbi_common.storage.tables import get_table, put_table
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset, Floats, Ints
-from cbi_common.timeseries.regimes import rule_labels
+from cbi_common.timeseries.regimes import CLASSES, UNKNOWN, rule_labels
 from cbi_common.training.datasets import load_dataset
 from cbi_common.training.predictions import Predictions
 from ensemble.domain.report import Window, forecast, scored, volatility_scores
 from ensemble.domain.scrutiny import repeated, suspects
 from ensemble.domain.serve import EWMA, History, HorizonServed, MemberForecasts, history, serve
 from ensemble.domain.superiority import superiority
+from ensemble.meta_learner import meta_weights
 
 VOLATILITY = "volatility"
 """Family of the models that forecast how much the price will move, and not where to."""
@@ -38,8 +42,9 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     arg : dict
-        ``lake`` (URL), ``manifest`` (LakeRef), ``regime`` (data of `RegimeDetected`), ``trained`` (data of every
-        `ModelTrained`), ``failed`` (names of the other members) and ``key`` (lake key of the result).
+        ``lake`` (URL), ``manifest`` (LakeRef), ``regime`` (data of `RegimeDetected`, or None), ``trained`` (data of
+        every `ModelTrained`), ``failed`` and ``awaited`` (names of the other members) and ``key`` (lake key of the
+        result).
 
     Returns
     -------
@@ -53,43 +58,63 @@ def combine(arg: dict[str, Any]) -> dict[str, Any]:
     """
     lake, reference = Lake(arg["lake"]), LakeRef.model_validate(arg["manifest"])
     manifest = RunManifest.model_validate(lake.get_json(reference))
-    regime = RegimeDetected.model_validate(arg["regime"])
+    regime = None if arg["regime"] is None else RegimeDetected.model_validate(arg["regime"])
     trained = sorted((ModelTrained.model_validate(t) for t in arg["trained"]), key=lambda t: t.model_id)
     panel = _panel(lake, manifest)
-    served = _served(lake, manifest, panel, trained, regime)
-    found: dict[Horizon, HorizonForecast] = {}
-    missing: dict[Horizon, str] = {}
-    alike: dict[Horizon, tuple[tuple[str, ...], ...]] = {}
-    volatility: list[VolatilityScore] = []
-    for horizon, rows in served.items():
-        window, target_date = _window(manifest, horizon), session_date(int(rows.history.target_sessions[-1]))
-        spa_p = superiority(rows, scored(rows, window), horizon.sessions, manifest.cutoff_every)
-        result = forecast(rows, panel, horizon, window, regime=regime.state, target_date=target_date, spa_p=spa_p)
-        if isinstance(result, str):
-            missing[horizon] = result
-            continue
-        found[horizon] = result
-        alike[horizon] = repeated(rows, window)
-        volatility += volatility_scores(rows, horizon, window)
+    labels = _labels(lake, manifest, panel)
+    state = _state(labels) if regime is None else regime.state
+    served = _served(lake, manifest, panel, trained, labels, regime)
+    said = _said(served, panel, manifest, state)
     members = [t for t in trained if t.family != VOLATILITY]
+    awaited = tuple(sorted([*arg["awaited"], *([] if regime else ["regime"])]))
     data = ForecastReady(
         market=manifest.market,
         run_id=manifest.run_id,
         as_of=manifest.as_of,
         simulated=manifest.simulated,
-        provisional=False,
+        provisional=bool(awaited),
         manifest=reference,
-        forecasts=found,
-        missing=missing,
-        missing_members=tuple(sorted(arg["failed"])),
+        forecasts=said.forecasts,
+        missing=said.missing,
+        missing_members=tuple(sorted([*arg["failed"], *arg["awaited"]])),
+        awaited=awaited,
         served=put_table(lake, f"{arg['key']}.served", _table(served)),
         members=lake.put_json(f"{arg['key']}.members", _live(served, members, regime).model_dump(mode="json")),
-        volatility=tuple(volatility),
-        suspect={} if manifest.simulated else suspects(members, {h: f.metrics for h, f in found.items()}),
-        duplicates={horizon: groups for horizon, groups in alike.items() if groups},
+        volatility=tuple(said.volatility),
+        suspect={} if manifest.simulated else suspects(members, {h: f.metrics for h, f in said.forecasts.items()}),
+        duplicates=said.duplicates,
     ).model_dump(mode="json")
     lake.put_json(arg["key"], data)
     return data
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the event says of each horizon."""
+
+    forecasts: dict[Horizon, HorizonForecast] = field(default_factory=dict)
+    missing: dict[Horizon, str] = field(default_factory=dict)
+    volatility: list[VolatilityScore] = field(default_factory=list)
+    duplicates: dict[Horizon, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+
+
+def _said(served: dict[Horizon, HorizonServed], panel: Dataset, manifest: RunManifest, state: Regime | None) -> _Said:
+    said = _Said()
+    for horizon, rows in served.items():
+        if state is None:
+            said.missing[horizon] = "the regime is not known"
+            continue
+        window, target_date = _window(manifest, horizon), session_date(int(rows.history.target_sessions[-1]))
+        spa_p = superiority(rows, scored(rows, window), horizon.sessions, manifest.cutoff_every)
+        result = forecast(rows, panel, horizon, window, regime=state, target_date=target_date, spa_p=spa_p)
+        if isinstance(result, str):
+            said.missing[horizon] = result
+            continue
+        said.forecasts[horizon] = result
+        said.volatility.extend(volatility_scores(rows, horizon, window))
+        if alike := repeated(rows, window):
+            said.duplicates[horizon] = alike
+    return said
 
 
 def _panel(lake: Lake, manifest: RunManifest) -> Dataset:
@@ -100,9 +125,14 @@ def _panel(lake: Lake, manifest: RunManifest) -> Dataset:
 
 
 def _served(
-    lake: Lake, manifest: RunManifest, panel: Dataset, trained: list[ModelTrained], regime: RegimeDetected
+    lake: Lake,
+    manifest: RunManifest,
+    panel: Dataset,
+    trained: list[ModelTrained],
+    labels: Ints,
+    regime: RegimeDetected | None,
 ) -> dict[Horizon, HorizonServed]:
-    labels, probabilities = _labels(lake, manifest, panel), get_table(lake, regime.history)
+    probabilities = None if regime is None else get_table(lake, regime.history)
     found: dict[Horizon, HorizonServed] = {}
     # Seen from one cutoff the distance may not matter, but the width does: a longer horizon starts from the shorter.
     width: Floats | None = None
@@ -110,11 +140,13 @@ def _served(
         known = history(panel, labels, horizon=horizon.sessions, cutoff_every=manifest.cutoff_every)
         mine = {t.model_id: t for t in trained if t.horizon == horizon}
         forecasts = {name: _forecasts(lake, t) for name, t in mine.items()}
+        chances = _chances(probabilities, known)
         served = serve(
             known,
             {name: forecasts[name] for name, t in mine.items() if t.family != VOLATILITY},
             {name: forecasts[name] for name, t in mine.items() if t.family == VOLATILITY and name != EWMA},
-            specialists=_specialists(probabilities, known, list(mine)),
+            specialists=_specialists(chances, list(mine)),
+            learn=partial(meta_weights, family={name: t.family for name, t in mine.items()}, chances=chances),
             least_width=width,
         )
         found[horizon], width = served, served.band.upper - served.y_hat
@@ -128,16 +160,25 @@ def _labels(lake: Lake, manifest: RunManifest, panel: Dataset) -> Ints:
     return rule_labels(panel.sessions, panel.price, fear, rules)
 
 
-def _specialists(probabilities: pa.Table, known: History, names: list[str]) -> dict[str, Floats]:
-    """Probability, at each cutoff, of the regime that each specialist learned from."""
-    sessions, found = probabilities["session"].to_numpy(), {}
+def _state(labels: Ints) -> Regime | None:
+    """Regime by the rules, where the regime's service is silent."""
+    return None if labels[-1] == UNKNOWN else list(Regime)[labels[-1]]
+
+
+def _chances(probabilities: pa.Table | None, known: History) -> Floats:
+    """Probabilities (n, number of classes) of the regimes at each cutoff, NaN where not known."""
+    if probabilities is None:
+        return np.full((len(known.sessions), len(CLASSES)), np.nan)
+    sessions = probabilities["session"].to_numpy()
     place = np.minimum(np.searchsorted(sessions, known.sessions), len(sessions) - 1)
-    there = sessions[place] == known.sessions
-    for name in names:
-        regime = load_catalogue().model(name).regime
-        if regime is not None:
-            found[name] = np.where(there, probabilities[f"p_{regime}"].to_numpy()[place], np.nan)
-    return found
+    table = np.column_stack([probabilities[f"p_{regime}"].to_numpy() for regime in CLASSES])[place]
+    return np.where((sessions[place] == known.sessions)[:, None], table, np.nan)
+
+
+def _specialists(chances: Floats, names: list[str]) -> dict[str, Floats]:
+    """Probability, at each cutoff, of the regime that each specialist learned from."""
+    regimes = {name: load_catalogue().model(name).regime for name in names}
+    return {name: chances[:, CLASSES.index(regime)] for name, regime in regimes.items() if regime is not None}
 
 
 def _forecasts(lake: Lake, trained: ModelTrained) -> MemberForecasts:
@@ -151,7 +192,9 @@ def _window(manifest: RunManifest, horizon: Horizon) -> Window:
     return Window(scored.start, scored.end, manifest.cutoff_every, refit_sessions)
 
 
-def _live(served: dict[Horizon, HorizonServed], trained: list[ModelTrained], regime: RegimeDetected) -> LiveMembers:
+def _live(
+    served: dict[Horizon, HorizonServed], trained: list[ModelTrained], regime: RegimeDetected | None
+) -> LiveMembers:
     horizons: dict[Horizon, dict[str, LiveMember]] = {horizon: {} for horizon in served}
     for t in trained:
         rows = served[t.horizon]

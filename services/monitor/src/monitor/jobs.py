@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.regime import Regime
 from cbi_common.events.forecast import ForecastReady, LiveMembers
@@ -65,7 +66,10 @@ def _event(forecast: ForecastReady, source: Any, horizons: dict[Horizon, tuple[S
 
 
 def _regimes(lake: Lake, forecast: ForecastReady) -> dict[int, str]:
-    history = get_table(lake, LiveMembers.model_validate(lake.get_json(forecast.members)).regime.history)
+    regime = LiveMembers.model_validate(lake.get_json(forecast.members)).regime
+    if regime is None:  # only a provisional forecast may stand on no regime, and it is not validated
+        raise DataError("a forecast without a regime", where=f"run {forecast.run_id}", hint="let the run be finished")
+    history = get_table(lake, regime.history)
     sessions, states = (history[name].to_numpy() for name in ("session", "state"))
     return {int(session): str(state) for session, state in zip(sessions, states, strict=True)}
 

@@ -93,7 +93,7 @@ def _evidence(
         purge=_purge(tables, horizon.sessions, manifest.as_of_session),
         refits=least_refits(served.members, refits),
         best_member=best_member(members),
-        regime_accuracy=live.regime.nowcast_accuracy,
+        regime_accuracy=live.regime.nowcast_accuracy if live.regime else None,
     )
 
 

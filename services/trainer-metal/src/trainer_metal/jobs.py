@@ -25,7 +25,7 @@ from trainer_metal.adapters.keras_volatility import DenseVolatility
 from trainer_metal.adapters.resident_memory import LIMIT_MB, resident_limit
 from trainer_metal.environment import ENVIRONMENT
 
-LOCK = Path(tempfile.gettempdir()) / "cbi-metal.lock"
+LOCK = Path("/tmp/cbi-metal.lock")  # noqa: S108  # a Mac gives each user a folder of temporary files of his own
 """One per machine: two stacks share the accelerator, whoever started them."""
 
 MEMORY_LIMIT_MB = LIMIT_MB

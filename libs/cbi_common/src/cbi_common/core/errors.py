@@ -58,5 +58,13 @@ class TransientError(CbiError):
     """Worth trying again later: the message goes back to the queue with a delay."""
 
 
+class NotYet(CbiError):
+    """What a message asks for is not due: it comes again after ``delay_s``, and that is no failure."""
+
+    def __init__(self, what: str, delay_s: float) -> None:
+        super().__init__(what)
+        self.delay_s = delay_s
+
+
 class JobError(CbiError):
     """A child process failed or ran past its limit; the message holds the last line it said."""

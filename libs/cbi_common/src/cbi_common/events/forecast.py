@@ -91,6 +91,9 @@ class ForecastReady(EventData):
     missing: dict[Horizon, str] = {}
     """Horizon to the reason why it has no forecast."""
     missing_members: tuple[str, ...] = ()
+    """``model@horizon`` of the members without a result: failed, or awaited."""
+    awaited: tuple[str, ...] = ()
+    """Of a provisional forecast: those that may still come, and ``regime`` where the regime's service was silent."""
     served: LakeRef
     """Table of the forecasts as they were served at every cutoff (ensemble/domain/serve.py)."""
     members: LakeRef
@@ -136,7 +139,8 @@ class LiveMembers(Contract):
     """What stands behind a live forecast: explaining and judging need it, readers of the forecast do not."""
 
     horizons: dict[Horizon, dict[str, LiveMember]]
-    regime: RegimeDetected
+    regime: RegimeDetected | None
+    """None in a provisional forecast that was issued without it."""
 
 
 ForecastReady.model_rebuild()

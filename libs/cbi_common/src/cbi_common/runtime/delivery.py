@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from cbi_common.core.clock import Clock
-from cbi_common.core.errors import CbiError, ContractError
+from cbi_common.core.errors import CbiError, ContractError, NotYet
 from cbi_common.events.base import Envelope, parse
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.runtime import telemetry
@@ -220,6 +220,11 @@ class Delivery:
         telemetry.PUBLISHED.labels(self._service, outgoing.data.subject).inc()
 
     async def _settle(self, error: Exception, hand: _Hand) -> None:
+        if isinstance(error, NotYet):
+            _log.debug("%s; comes again in %g s", error, error.delay_s)
+            await _nak(hand.raw, error.delay_s)
+            self._count(hand, "put off")
+            return
         verdict = self.policy.judge(error, self._failed.setdefault(hand.key, History()), time.monotonic())
         trace = None if isinstance(error, CbiError) else error
         if isinstance(verdict, Retry):

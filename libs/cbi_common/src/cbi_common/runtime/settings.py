@@ -51,6 +51,14 @@ class Settings(BaseSettings):
     ack_wait_s: float = Field(default=15, gt=0)
     """How long the bus waits for a sign of life before it delivers a message again."""
     job_cpu_limit_s: float = Field(default=900, gt=0)
+    forecast_quorum: float = Field(default=0.8, gt=0, le=1)
+    """Share of the members with which a provisional forecast is issued once ``quorum_wait_s`` have passed."""
+    quorum_wait_s: float = Field(default=1800, ge=0)
+    """How long after an export the final forecast alone is waited for."""
+    forecast_deadline_s: float = Field(default=7200, ge=0)
+    """How long after an export a provisional forecast is issued with whatever has arrived."""
+    superseded_after_s: float = Field(default=21600, gt=0)
+    """How long a training job must have waited to be dropped for one of a later export (the Mac was asleep)."""
     checkpoints: str | None = None
     """Folder where a net's fit that is killed leaves how far it was; None: beside the lake (`checkpoints_dir`)."""
     ops_port: int | None = Field(default=None, ge=0, le=65535)

@@ -18,6 +18,7 @@ from cbi_common.events.manifest import RunManifest
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.training import ModelFailed, ModelTrained, TrainingPlanned, TrainJobCpu
 from cbi_common.runtime.service import Kit, Outgoing
+from cbi_common.runtime.supersession import Supersession
 from cbi_common.training.environment import Environment
 from cbi_common.training.plan import job_id, job_key, plan
 from cbi_common.training.result import TrainingResult
@@ -52,6 +53,8 @@ class TrainingHandlers:
 
     def __init__(self, kit: Kit, trainer: Trainer) -> None:
         self._lake, self._workers, self._trainer = kit.lake, kit.workers, trainer
+        self._clock = kit.clock
+        self._supersession = Supersession(kit.state, trainer.service, kit.settings.superseded_after_s)
         self._tracking, self._checkpoints = kit.settings.tracking_uri, kit.settings.checkpoints_dir
         self._in_work: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -61,6 +64,7 @@ class TrainingHandlers:
         if ref is None:
             return []
         manifest = self._manifest(ref)
+        await self._supersession.note(event, manifest)
         device = self._trainer.environment.device
         jobs = plan(manifest, load_catalogue(), device)
         run = {"market": manifest.market, "run_id": manifest.run_id}
@@ -73,7 +77,8 @@ class TrainingHandlers:
         """Train one job, or tell again what is known of it.
 
         A job that its data or its own failure stopped ends as ``model.failed`` and the run goes on without the model;
-        an error of the machine or the bus is raised, so that the message is delivered again.
+        an error of the machine or the bus is raised, so that the message is delivered again. So does one that waited
+        for hours while a later day was exported: its run is no longer of use.
 
         Raises
         ------
@@ -87,6 +92,9 @@ class TrainingHandlers:
             stored = TrainingResult.find(self._lake, key)
             if stored is not None:
                 return _told(stored.served_to(event.id, manifest.run_id))
+            later = await self._supersession.by(event, manifest, self._clock())
+            if later is not None:
+                return self._failed(event.data, spec, f"superseded: it waited until {later} had been exported")
             try:
                 return await self._fit(event, spec, key)
             except (JobError, DataError) as error:

@@ -28,11 +28,14 @@ class Earned:
     inverse : (n, m) float64
         Weights in proportion to 1 / mean squared error (Bates & Granger, 1969), times the votes; rows sum to 1, or to
         0 where no member stands.
+    best : (n, m) float64
+        1 for the standing member that was closer than no-change by most, on average; 0 for the others.
     """
 
     standing: NDArray[np.bool_]
     votes: Floats
     inverse: Floats
+    best: Floats
 
 
 def earned(
@@ -74,7 +77,9 @@ def earned(
     weights = np.where(standing, shares * counts / np.maximum(squares, 1e-200), 0.0)
     total = np.sum(weights, axis=-1, keepdims=True)
     inverse = np.divide(weights, total, where=total > 0, out=np.zeros_like(weights))
-    return Earned(standing, shares, inverse)
+    lead = np.where(standing, advantage / np.maximum(counts, 1), -np.inf)
+    best = standing & (np.arange(members.shape[1]) == lead.argmax(axis=1)[:, None])
+    return Earned(standing, shares, inverse, best.astype(np.float64))
 
 
 def _terms(errors: Floats, no_change_errors: Floats) -> tuple[Floats, Floats, Floats]:

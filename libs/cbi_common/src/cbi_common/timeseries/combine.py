@@ -18,9 +18,12 @@ from cbi_common.timeseries.dataset import Floats, Ints
 from cbi_common.timeseries.experts import RATE, expert_weights
 
 NO_CHANGE = "no_change"
-EXPERTS, INVERSE_ERROR, MEAN, TRIMMED, SHRUNK, TILTED = (
-    "experts", "inverse_error", "mean", "trimmed_mean", "shrunk", "tilted"
+EXPERTS, INVERSE_ERROR, MEAN, TRIMMED, SHRUNK, TILTED, BEST = (
+    "experts", "inverse_error", "mean", "trimmed_mean", "shrunk", "tilted", "best_member"
 )  # fmt: skip
+YARDSTICKS = (BEST,)
+"""Are scored beside the combinations and never serve."""
+
 TRIM = 0.2
 """Share of the members that the trimmed mean leaves out on either side."""
 
@@ -95,23 +98,25 @@ class Served:
     matured: Ints
 
 
-def combine(panel: Panel, specialists: Mapping[str, Floats], others: Mapping[str, Floats] | None = None) -> Served:
-    """Let the combinations compete, cutoff by cutoff.
+def combine(panel: Panel, specialists: Mapping[str, Floats]) -> Served:
+    """Let the combinations of `candidate_weights` compete."""
+    return compete(panel, candidate_weights(panel, specialists))
+
+
+def compete(panel: Panel, weights: Mapping[str, Floats]) -> Served:
+    """Let combinations compete, cutoff by cutoff.
 
     Parameters
     ----------
     panel : Panel
-    specialists : member to (n,) float64
-        Probability of the regime that the member is a specialist of, as known at each cutoff; NaN where not known.
-    others : name to (n, m) float64, optional
-        Weights of further combinations.
+    weights : name to (n, m) float64
+        The experts' among them. A single member is a yardstick and does not serve.
 
     Notes
     -----
     The experts serve by default. Another combination takes over at a cutoff where its matured absolute errors, in
     standard deviations and per independent outcome, put odds of `ODDS` to one on it.
     """
-    weights = candidate_weights(panel, specialists) | dict(others or {})
     candidates = {name: panel.blended(w) for name, w in weights.items()}
     names = list(candidates)
     taught = np.isfinite(panel.y) & np.isfinite(panel.sd) & (panel.sd > 0)
@@ -120,6 +125,7 @@ def combine(panel: Panel, specialists: Mapping[str, Floats], others: Mapping[str
     # Prefix sums add from the oldest row on, so a later row cannot change an earlier choice.
     lost = np.vstack([np.zeros((1, len(names))), np.cumsum(np.column_stack(losses), axis=0)])[panel.matured]
     lost[:, names.index(EXPERTS)] -= log(ODDS) / RATE
+    lost[:, [names.index(name) for name in YARDSTICKS if name in names]] = np.inf
     chosen = lost.argmin(axis=1)
     table = np.stack(list(weights.values()))
     rows = np.arange(len(panel.sessions))
@@ -141,6 +147,7 @@ def candidate_weights(panel: Panel, specialists: Mapping[str, Floats]) -> dict[s
         INVERSE_ERROR: inverse,
         SHRUNK: _shrunk(panel, inverse),
         TILTED: _completed(found.inverse * _tilt(panel, specialists)),
+        BEST: _completed(found.best),
     }
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbi_common.timeseries.bands import Bands, bands
-from cbi_common.timeseries.combine import NO_CHANGE, Panel, Served, combine
+from cbi_common.timeseries.combine import NO_CHANGE, Panel, Served, candidate_weights, compete
 from cbi_common.timeseries.dataset import Dataset, Floats, Ints, targets
 from cbi_common.timeseries.volatility import ewma_variance, forecast_sd, realised_variance
 from cbi_common.timeseries.volatility_mix import mix
+
+Learn = Callable[[Panel, Mapping[str, Floats]], Mapping[str, Floats]]
+"""From what the members said and the weights of the other combinations to the weights of learned ones, by name."""
 
 EWMA = "ewma_97"
 """The yardstick of volatility, which the ensemble computes itself for all of the history: the first candidate."""
@@ -133,6 +136,7 @@ def serve(
     volatility: Mapping[str, MemberForecasts],
     *,
     specialists: Mapping[str, Floats],
+    learn: Learn | None = None,
     least_width: Floats | None = None,
 ) -> HorizonServed:
     """Blend the members, put a band around what was served, and keep both for every cutoff.
@@ -147,6 +151,8 @@ def serve(
         Of the log return, and of its standard deviation.
     specialists : member to (n,) float64
         Probability of the regime it is a specialist of.
+    learn : Learn, optional
+        Further combinations.
     least_width : (n,) float64, optional
         Distance from forecast to band of the horizon before (`bands`).
     """
@@ -157,7 +163,8 @@ def serve(
     volatilities = np.column_stack([known.ewma, known.aligned([volatility[name] for name in volatility_names[1:]])])
     mixed = mix(volatilities, known.realised, known.sessions, known.target_sessions)
     panel = Panel(names, forecasts, known.y, mixed.sd, known.sessions, known.target_sessions)
-    blend = combine(panel, specialists)
+    weights = candidate_weights(panel, specialists)
+    blend = compete(panel, weights | dict(learn(panel, weights) if learn else {}))
     band = bands(
         blend.y_hat,
         mixed.sd,

@@ -34,15 +34,29 @@ def present() -> bool:
     return _installed("tensorflow-metal") or (_installed("tensorflow") and Path("/dev/nvidia0").exists())
 
 
-def place(present: Callable[[], bool] = present, solve: Callable[[str], Floats] | None = None) -> Placement:
+def seen() -> bool:
+    """Return whether TensorFlow sees an accelerator; asked for one that it does not see, it uses the CPU in silence."""
+    _, tensorflow = load_keras()
+    return bool(tensorflow.config.list_physical_devices("GPU"))
+
+
+def place(
+    present: Callable[[], bool] = present,
+    seen: Callable[[], bool] = seen,
+    solve: Callable[[str], Floats] | None = None,
+) -> Placement:
     """Return the accelerator when it is present and agrees with the CPU on a known problem, else the CPU."""
     if not present():
         return Placement("cpu", CPU)
+    if not seen():
+        return _doubted("TensorFlow does not see it")
     run = solve or losses
     wrong = disagreement(trusted=run(CPU), doubted=run(GPU))
-    if wrong is None:
-        return Placement("gpu", GPU)
-    return Placement("cpu", CPU, (f"the accelerator is not used: {wrong} of the canary; check tensorflow-metal",))
+    return Placement("gpu", GPU) if wrong is None else _doubted(f"{wrong} of the canary")
+
+
+def _doubted(why: str) -> Placement:
+    return Placement("cpu", CPU, (f"the accelerator is not used: {why}; check its driver (docs/metal.md)",))
 
 
 def losses(device: str) -> Floats:

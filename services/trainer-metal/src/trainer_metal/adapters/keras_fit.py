@@ -19,6 +19,7 @@ from cbi_common.training.lean_import import absent
 from cbi_common.training.learner import labelled
 from trainer_metal.adapters.checkpoints import Checkpoints, FitCheckpoints
 from trainer_metal.adapters.keras_batches import Samples, batches
+from trainer_metal.adapters.throttling import watch
 from trainer_metal.domain.placement import CPU
 from trainer_metal.environment import ENVIRONMENT
 
@@ -115,7 +116,6 @@ class Course:
     seed : decides the order of the rows in each epoch; what else is random follows from `fresh`
     device : TensorFlow's name of the device
     checkpoints : of the job; None: a fit that is killed begins anew
-    callbacks : of Keras, called before a checkpoint is written
     """
 
     learner: str
@@ -123,7 +123,6 @@ class Course:
     seed: int
     device: str = CPU
     checkpoints: Checkpoints | None = None
-    callbacks: tuple[Any, ...] = ()
 
     def identity(self, samples: Samples) -> str:
         """Return a digest of all that decides the fit."""
@@ -161,7 +160,7 @@ def learn(model: Any, samples: Samples, course: Course) -> None:
         callbacks=[
             keras.callbacks.TerminateOnNaN(),
             keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, _: epoch.assign(number)),
-            *course.callbacks,
+            *(watch(keras) if course.device != CPU else ()),
             *([] if kept is None else [_saving(keras, kept, state, settings.epochs)]),
         ],
         shuffle=False,

@@ -16,7 +16,6 @@ from cbi_common.timeseries.scaling import inputs_of, target_scale
 from trainer_metal.adapters import keras_fit
 from trainer_metal.adapters.checkpoints import Checkpoints
 from trainer_metal.adapters.keras_batches import Samples
-from trainer_metal.adapters.throttling import watch
 from trainer_metal.domain.architecture import SequenceParams, Stage, stages_of
 from trainer_metal.domain.layers import LAYER_NORM_EPSILON, positions
 from trainer_metal.domain.placement import CPU
@@ -86,8 +85,7 @@ class SequenceNet:
             samples = Samples(
                 windows_at(inputs.of(train), ends, settings.window), (targets / scale)[ends], weights[ends]
             )
-            callbacks = watch(keras) if self.device != CPU else ()
-            course = keras_fit.Course(self.name, settings, seed, self.device, self.checkpoints, callbacks)
+            course = keras_fit.Course(self.name, settings, seed, self.device, self.checkpoints)
             keras_fit.learn(model, samples, course)
         *taken, heads = weights_of(layers)
         return SequenceNetwork(
