@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import plistlib
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[3]
 INSTALL = ROOT / "services" / "trainer-metal" / "macos" / "install.sh"
@@ -96,3 +98,21 @@ def test_elsewhere_make_metal_says_so_in_one_line() -> None:
     done = subprocess.run(["make", "metal"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert done.stderr.splitlines()[0].startswith("make metal: this is for macOS on Apple silicon")
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("darwin", {"tensorflow==2.18.1", "tensorflow-metal==1.2.0"}),
+        ("linux", {"tensorflow-cpu==2.18.1"}),
+    ],
+)
+def test_the_system_decides_which_tensorflow_is_installed(system: str, expected: set[str]) -> None:
+    metadata = tomllib.loads((ROOT / "services" / "trainer-metal" / "pyproject.toml").read_text())
+    wanted = [Requirement(text) for text in metadata["project"]["dependencies"]]
+    found = {f"{w.name}{w.specifier}" for w in wanted if w.marker is None or w.marker.evaluate({"sys_platform": system})}
+    assert {text for text in found if text.startswith("tensorflow")} == expected
+    pinned = [Requirement(text) for text in (ROOT / "constraints.txt").read_text().splitlines() if "tensorflow" in text]
+    machine = {"sys_platform": system, "platform_machine": "arm64" if system == "darwin" else "x86_64"}
+    locked = {f"{p.name}{p.specifier}" for p in pinned if p.marker is None or p.marker.evaluate({**machine})}
+    assert expected <= locked

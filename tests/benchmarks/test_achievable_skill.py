@@ -1,0 +1,96 @@
+"""How much of the skill that can be had the ensemble has: 20 simulated markets that nothing was chosen on.
+
+The yardstick is the expectation of an observer who knows the process but not its regime (`vix` of the truth): what can
+be known from prices, sentiment and the VIX. Cutoffs are those of the scored window, matured; at this predictability
+the skill to be had is at least .15 at every horizon. Figures go to var/bench, one line per market as it is done.
+
+CBI_ is the prefix of settings, so the number of markets is asked by SIMULATED_MARKETS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from cbi_common.core.horizon import Horizon
+from cbi_common.storage.lake import Lake
+from cbi_common.storage.tables import get_table
+
+pytestmark = pytest.mark.benchmark
+
+CBI = str(Path(sys.executable).parent / "cbi")
+MARKETS = int(os.environ.get("SIMULATED_MARKETS", "20"))
+SEEDS = range(2001, 2001 + MARKETS)
+PREDICTABILITY = 0.2
+SCORED_SESSIONS = 60 * 21
+TARGET = 0.8
+Record = Callable[..., None]
+Errors = dict[str, float]
+
+
+def cbi(*arguments: str) -> None:
+    subprocess.run([CBI, *arguments], check=True, capture_output=True)
+
+
+def errors_of(folder: Path, seed: int) -> dict[str, Errors]:
+    """Return, by horizon, the mean absolute errors of what was served, of no-change and of what could be known."""
+    truth_file, lake = folder / "truth.parquet", folder / "lake"
+    setting = ("--seed", str(seed), "--predictability", str(PREDICTABILITY))
+    cbi("simulate", "--to", str(folder / "market"), "--truth", str(truth_file), *setting)
+    shutil.rmtree(folder / "market")
+    url = f"simulated?seed={seed}&predictability={PREDICTABILITY}"
+    cbi("run", "--warehouse", url, "--profile", "quick", "--lake", str(lake), "--json", str(folder / "report.json"))
+    (stored,) = (lake / "refs" / "ensemble").glob("*.served.json")
+    found = Lake(str(lake))
+    reference = found.find(f"ensemble/{stored.name.removesuffix('.json')}")
+    assert reference is not None
+    served, truth = get_table(found, reference), pq.read_table(truth_file)
+    known = dict(zip(truth["session"].to_pylist(), range(truth.num_rows), strict=True))
+    horizons = np.array(served["horizon"].to_pylist())
+    columns = {name: served[name].to_numpy() for name in ("session", "target_session", "y_hat", "y")}
+    return {str(h): _errors(columns, horizons == str(h), truth[f"vix_{h}"].to_numpy(), known) for h in Horizon}
+
+
+def _errors(columns: dict[str, np.ndarray], mine: np.ndarray, expected: np.ndarray, known: dict[int, int]) -> Errors:
+    rows = {name: values[mine] for name, values in columns.items()}
+    last = rows["session"][np.isfinite(rows["y"])].max()
+    scored = np.isfinite(rows["y"]) & (rows["session"] > last - SCORED_SESSIONS)
+    y = rows["y"][scored]
+    best = expected[[known[session] for session in rows["session"][scored].tolist()]]
+    return {
+        "served": float(np.mean(np.abs(rows["y_hat"][scored] - y))),
+        "best": float(np.mean(np.abs(best - y))),
+        "no_change": float(np.mean(np.abs(y))),
+        "n": int(scored.sum()),
+    }
+
+
+@pytest.mark.timeout(7200)
+def test_share_of_the_achievable_skill(tmp_path: Path, record: Record) -> None:
+    log = Path("var/bench/achievable_skill.jsonl")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    found: list[dict[str, Errors]] = []
+    for seed in SEEDS:
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        found.append(errors_of(folder, seed))
+        shutil.rmtree(folder)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"seed": seed, **found[-1]}) + "\n")
+    for horizon in Horizon:
+        mine = [market[str(horizon)] for market in found]
+        skills = np.array([[1 - m["served"] / m["no_change"], 1 - m["best"] / m["no_change"]] for m in mine])
+        served, best = skills.mean(axis=0)
+        record(f"achievable skill, {horizon}: what can be known", float(best), "")
+        record(f"achievable skill, {horizon}: served", float(served), "")
+        record(f"achievable skill, {horizon}: share", float(served / best), "", budget=TARGET)
