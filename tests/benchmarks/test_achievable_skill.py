@@ -38,7 +38,8 @@ Errors = dict[str, float]
 
 
 def cbi(*arguments: str) -> None:
-    subprocess.run([CBI, *arguments], check=True, capture_output=True)
+    done = subprocess.run([CBI, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def errors_of(folder: Path, seed: int) -> dict[str, Errors]:

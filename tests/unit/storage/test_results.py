@@ -44,7 +44,7 @@ def test_values_come_back_as_they_were(tmp_path: Path) -> None:
     fill(store)
     week = next(row for row in store.read(kind_named("forecasts")).to_pylist() if row["horizon"] == "1w")
     assert (week["day"], week["point"], week["mape"]) == (AS_OF, 49.123456789012345, METRICS.mape)
-    assert (week["winkler_90"], week["missing"], week["members"]) == (None, None, '{"lgbm": 1.0}')
+    assert (week["winkler_90"], week["missing"], week["members"]) == (None, None, '{"lgbm": 0.25, "no_change": 0.75}')
     assert week["time"] == datetime(2025, 5, 17, 3, 4, 5, 678901, tzinfo=UTC)
     missing = next(row for row in store.read(kind_named("forecasts")).to_pylist() if row["horizon"] == "3m")
     assert (missing["point"], missing["missing"]) == (None, "too few cutoffs")

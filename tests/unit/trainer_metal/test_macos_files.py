@@ -110,7 +110,9 @@ def test_elsewhere_make_metal_says_so_in_one_line() -> None:
 def test_the_system_decides_which_tensorflow_is_installed(system: str, expected: set[str]) -> None:
     metadata = tomllib.loads((ROOT / "services" / "trainer-metal" / "pyproject.toml").read_text())
     wanted = [Requirement(text) for text in metadata["project"]["dependencies"]]
-    found = {f"{w.name}{w.specifier}" for w in wanted if w.marker is None or w.marker.evaluate({"sys_platform": system})}
+    found = {
+        f"{w.name}{w.specifier}" for w in wanted if w.marker is None or w.marker.evaluate({"sys_platform": system})
+    }
     assert {text for text in found if text.startswith("tensorflow")} == expected
     pinned = [Requirement(text) for text in (ROOT / "constraints.txt").read_text().splitlines() if "tensorflow" in text]
     machine = {"sys_platform": system, "platform_machine": "arm64" if system == "darwin" else "x86_64"}

@@ -50,6 +50,9 @@ class HorizonForecast(Contract):
     """Combination that served at as_of."""
     members: dict[str, float]
     """Model id to its weight; weights are >= 0 and sum to 1."""
+    member_returns: dict[str, float] = {}
+    """Model id to the log return it forecasts, of every member with a weight: ``point`` is ``current`` times the
+    exponential of their weighted sum."""
     metrics: Metrics
     longest: Metrics | None = None
     """The same over every cutoff at which some member's errors had been maturing for a year."""

@@ -36,7 +36,15 @@ _METRICS: dict[str, pa.DataType] = {
     "n_effective": pa.float64(),
     **dict.fromkeys(_SCORES, pa.float64()),
 }
-_NESTED = ("members", "quantiles", "volatility_weights", "combinations", "longest", "coverage_by_regime")
+_NESTED = (
+    "members",
+    "member_returns",
+    "quantiles",
+    "volatility_weights",
+    "combinations",
+    "longest",
+    "coverage_by_regime",
+)
 """Parts of a forecast that are objects: each is text, JSON."""
 _BAND_SCORES = (
     "coverage_90",

@@ -79,6 +79,7 @@ def _forecast() -> HorizonForecast:
     return HorizonForecast(
         target_date=date(2025, 5, 23), target_session=1, point=49.123456789012345, lower_90=45.0, upper_90=53.0,
         quantiles={"0.05": 45.0}, current=49.0, no_change=49.0, signal="MONITOR", probability_up=0.5,
-        regime=Regime.NORMAL, volatility=0.03, combiner="mean", members={"lgbm": 1.0}, metrics=METRICS,
+        regime=Regime.NORMAL, volatility=0.03, combiner="mean", members={"lgbm": 0.25, "no_change": 0.75},
+        member_returns={"lgbm": 0.01, "no_change": 0.0}, metrics=METRICS,
         coverage_90=0.9, winkler_90=None, worst_year_coverage=None, coverage_90_last60=0.9, note="a note",
     )  # fmt: skip

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 30
 PARAMETERS: dict[str, str | int | float | bool] = {
-    "learning_rate": 0.1,
+    "learning_rate": 0.2,
     "num_leaves": 4,
     "min_data_in_leaf": 50,
     "min_sum_hessian_in_leaf": 0.0,
@@ -54,8 +54,9 @@ def fit(x: Floats, losses: Floats, start: Floats, counts: Floats) -> Booster:
     def objective(scores: Floats, _: Any) -> tuple[Floats, Floats]:
         weights = softmax(scores.reshape(len(x), k) + start)
         own = losses - np.sum(weights * losses, axis=1, keepdims=True)
-        # The true second derivative may be negative; this one bounds the step as that of the logistic loss does.
-        return weights * own * counts[:, None], weights * (1 - weights) * counts[:, None]
+        # The true second derivative may be negative. This is the most that a softmax has; and LightGBM, which counts
+        # rows by it, is not led astray where a pool has no weight.
+        return weights * own * counts[:, None], np.repeat(0.25 * counts[:, None], k, axis=1)
 
     rows = lightgbm.Dataset(x, np.zeros(len(x)), params={"verbosity": -1})
     parameters = {**PARAMETERS, "objective": objective, "num_class": k}

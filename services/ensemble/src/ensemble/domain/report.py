@@ -70,6 +70,7 @@ def forecast(
         volatility_weights=dict(zip(served.volatility, served.volatility_weights[-1].tolist(), strict=True)),
         combiner=served.blend.combiner[-1],
         members=dict(zip(served.members, served.blend.weights[-1].tolist(), strict=True)),
+        member_returns=dict(_returns(served)),
         metrics=metrics(served, panel, horizon, window),
         longest=_longest(served, panel, horizon, window),
         combinations=dict(_combinations(served, horizon, window)),
@@ -77,6 +78,12 @@ def forecast(
         **band_report(served, horizon, window.cutoff_every, window.end - 60 * window.refit_sessions),
         note="insufficient independent history" if horizon in _FEW_WINDOWS else "",
     )
+
+
+def _returns(served: HorizonServed) -> Iterator[tuple[str, float]]:
+    for name, weight, said in zip(served.members, served.blend.weights[-1], served.forecasts[-1], strict=True):
+        if weight > 0:
+            yield name, float(said)
 
 
 def metrics(served: HorizonServed, panel: Dataset, horizon: Horizon, window: Window) -> Metrics:
