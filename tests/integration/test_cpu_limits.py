@@ -30,14 +30,14 @@ def line(dataset: str) -> dict[str, Any]:
     return {"learner": "ridge", "dataset": dataset, "params": {"penalties": [1.0]}}
 
 
-def trees(**changed: Any) -> dict[str, Any]:
-    return {"learner": "lightgbm", "params": {**TREES, **changed}}
+def trees(dataset: str = "full", **changed: Any) -> dict[str, Any]:
+    return {"learner": "lightgbm", "dataset": dataset, "params": {**TREES, **changed}}
 
 
 MODELS = {
     "healthy": trees(),
-    "constant": line("constant"),
-    "unknown": line("unknown"),
+    "constant": trees("constant"),
+    "unknown": trees("unknown"),
     "short": line("short"),
     "price_only": {"learner": "ets", "dataset": "short", "params": {}},
     "out_of_range": trees(num_leaves=1),
@@ -46,12 +46,12 @@ MODELS = {
     "endless": trees(num_trees=10_000_000, num_leaves=60, min_data_in_leaf=1),
 }
 REASONS = {
-    "constant": "ridge: the price never moved; see `cbi quality`",
-    "unknown": "ridge: no feature is left; see `cbi quality`",
+    "constant": "the price does not move over 1w; check the canonical price",
+    "unknown": "lightgbm: no feature is left; see `cbi quality`",
     "short": "only 56 rows have an outcome at 1w; 200 are needed: give a longer history",
     "price_only": "ets: only 61 prices; 100 are needed",
-    "out_of_range": "num_leaves",
-    "misspelt": "num_treees",
+    "out_of_range": "lightgbm: num_leaves: Input should be greater than or equal to 2; correct the catalogue",
+    "misspelt": "lightgbm: num_treees: Extra inputs are not permitted; correct the catalogue",
     "nobody_knows": "nobody_knows: no learner 'oracle' on this device; correct the catalogue",
     "endless": "endless-1w: ran past its limit of 2 CPU seconds",
 }
@@ -92,9 +92,10 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pass]:
 
 
 @pytest.mark.parametrize("model", REASONS)
-def test_what_cannot_be_trained_says_why(outcome: Pass, model: str) -> None:
+def test_what_cannot_be_trained_says_why_in_one_line(outcome: Pass, model: str) -> None:
     failure = outcome.failed[model]
     assert REASONS[model] in failure.error
+    assert "\n" not in failure.error
     assert (failure.horizon, failure.device) == ("1w", "cpu")
 
 

@@ -10,6 +10,7 @@ from cbi_common.core.errors import DataError, JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import poisoned, random_dataset
 from trainer_cpu.adapters.lightgbm_regression import LightGbm
+from trainer_cpu.adapters.xgboost_dart import XgboostDart
 from trainer_cpu.jobs import LEARNERS
 
 DATA = random_dataset(900, columns=6)
@@ -70,8 +71,18 @@ def test_too_short_a_history_is_a_data_error(learner):
 
 
 def test_an_unknown_parameter_is_refused(learner):
-    with pytest.raises(ValueError, match="num_treees"):
+    with pytest.raises(DataError, match="num_treees: Extra inputs are not permitted; correct the catalogue"):
         fitted(learner, num_treees=3)
+
+
+def test_a_price_that_never_moved_is_a_data_error_but_for_the_yardsticks(learner):
+    still = replace(DATA.until(REFIT), price=np.full(REFIT + 1, 50.0))
+    if learner.name in ("no_change", "drift"):
+        artifact = learner.fit(still, horizons(learner), SPECS[learner.name].params, np.ones(REFIT + 1), 1)
+        assert not np.any(learner.forecast(learner.load(artifact), still))
+        return
+    with pytest.raises(DataError, match=r"the price (never moved|does not move over)"):
+        learner.fit(still, horizons(learner), SPECS[learner.name].params, np.ones(REFIT + 1), 1)
 
 
 def test_only_the_window_counts():
@@ -121,6 +132,8 @@ def test_one_tree_model_has_one_horizon():
 
 
 def test_trees_need_a_feature():
-    bare = DATA.without(DATA.names).until(REFIT)
-    with pytest.raises(DataError, match="no feature is left"):
-        LightGbm().fit(bare, (Horizon.M1,), SPECS["lightgbm"].params, np.ones(REFIT + 1), 1)
+    known = DATA.until(REFIT)
+    for bare in (known.without(DATA.names), replace(known, features=np.full_like(known.features, np.nan))):
+        for learner in (LightGbm(), XgboostDart()):
+            with pytest.raises(DataError, match="no feature is left"):
+                learner.fit(bare, (Horizon.M1,), SPECS[learner.name].params, np.ones(REFIT + 1), 1)

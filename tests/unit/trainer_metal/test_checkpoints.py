@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import random_dataset
+from cbi_common.training.learner import validated
 from trainer_metal.adapters import keras_fit
 from trainer_metal.adapters.checkpoints import KEPT_S, Checkpoints, FitCheckpoints
 from trainer_metal.adapters.keras_batches import Samples
@@ -116,7 +117,7 @@ def test_a_damaged_checkpoint_is_not_used_and_a_person_is_told(tmp_path: Path, p
 def test_another_seed_does_not_take_it_up(tmp_path: Path) -> None:
     kept = Checkpoints(tmp_path, "job", every_s=0)
     samples = Samples(np.zeros((3, 2), np.float32), np.zeros((3, 1)), np.ones(3))
-    settings = keras_fit.validated(Params, DENSE, "dense")
+    settings = validated(Params, DENSE, "dense")
     one, two = (keras_fit.Course("dense", settings, seed, checkpoints=kept).identity(samples) for seed in (1, 2))
     kept.of_fit(lambda: one).save(1, lambda: [np.zeros(1)])
     assert kept.of_fit(lambda: one).load() is not None

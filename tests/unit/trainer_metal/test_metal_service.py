@@ -55,16 +55,16 @@ def test_a_job_holds_the_machines_lock_and_tells_its_warnings(tmp_path, monkeypa
     lock = tmp_path / "metal.lock"
     seen = {}
 
-    def train(arg, learners, environment):
+    def train(arg, learners, environment, search):
         with pytest.raises(Timeout):
             FileLock(lock).acquire(timeout=0)
-        seen.update(device=learners[0].device, accelerator=environment.accelerator)
+        seen.update(device=learners[0].device, accelerator=environment.accelerator, search=search.name)
         return []
 
     monkeypatch.setattr(jobs, "LOCK", lock)
     monkeypatch.setattr(jobs, "place", lambda: Placement("gpu", GPU, ("look",)))
     monkeypatch.setattr(jobs.job, "train", train)
     assert jobs.train({"checkpoints": str(tmp_path), "key": "trained/x"}) == {"models": [], "warnings": ["look"]}
-    assert seen == {"device": GPU, "accelerator": "gpu"}
+    assert seen == {"device": GPU, "accelerator": "gpu", "search": "keras_tuner_random"}
     with FileLock(lock).acquire(timeout=0):
         pass

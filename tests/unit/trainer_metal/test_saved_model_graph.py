@@ -15,6 +15,7 @@ from cbi_common.core.errors import JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import random_dataset
 from cbi_common.timeseries.scaling import inputs_of
+from cbi_common.training.learner import validated
 from trainer_metal.adapters import keras_fit, keras_sequence, saved_model
 from trainer_metal.domain.architecture import SequenceParams
 from trainer_metal.domain.network import Network
@@ -36,7 +37,7 @@ def dense() -> Network:
 
 def sequence(kind: str, units: list[int]) -> SequenceNetwork:
     keras, _ = keras_fit.load_keras()
-    settings = keras_fit.validated(SequenceParams, {**SEQUENCE, "kind": kind, "units": units}, "sequence")
+    settings = validated(SequenceParams, {**SEQUENCE, "kind": kind, "units": units}, "sequence")
     model, stages, layers = keras_sequence.build(keras, INPUTS.size, 2, settings)
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(size=w.shape, scale=0.7) for w in model.get_weights()])

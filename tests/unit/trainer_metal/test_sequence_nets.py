@@ -7,6 +7,7 @@ from cbi_common.core.errors import DataError, JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import poisoned, random_dataset
 from cbi_common.timeseries.scaling import Inputs
+from cbi_common.training import learner
 from trainer_metal.adapters import keras_fit, keras_sequence
 from trainer_metal.adapters.keras_sequence import SequenceNet
 from trainer_metal.domain.architecture import LARGEST_BATCH, SequenceParams, stages_of
@@ -33,7 +34,7 @@ def params(kind, **changed):
 
 
 def validated(given):
-    return keras_fit.validated(SequenceParams, given, "sequence")
+    return learner.validated(SequenceParams, given, "sequence")
 
 
 def fit(kind="lstm", data=DATA, seed=1, refit=400, **changed):

@@ -22,8 +22,8 @@ from trainer_cpu.domain.variance import Garch, ewma
 from trainer_cpu.environment import ENVIRONMENT
 
 LEARNERS: tuple[Learner[Any], ...] = (
-    Recursive("no_change", Drift, no_change),
-    Recursive("drift", Drift, drift),
+    Recursive("no_change", Drift, no_change, of_changes=False),
+    Recursive("drift", Drift, drift, of_changes=False),
     Recursive("ets", Smoothing, fit_ets),
     Recursive("theta", Theta, fit_theta),
     Recursive("auto_arima", Arma, fit_arma),

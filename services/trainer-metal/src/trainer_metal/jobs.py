@@ -20,6 +20,7 @@ from trainer_metal.adapters import saved_model
 from trainer_metal.adapters.accelerator import place
 from trainer_metal.adapters.checkpoints import Checkpoints
 from trainer_metal.adapters.keras_dense import Dense
+from trainer_metal.adapters.keras_search import RANDOM
 from trainer_metal.adapters.keras_sequence import SequenceNet
 from trainer_metal.adapters.keras_volatility import DenseVolatility
 from trainer_metal.adapters.resident_memory import LIMIT_MB, resident_limit
@@ -49,7 +50,7 @@ def train(arg: dict[str, Any]) -> dict[str, Any]:
         environment = replace(ENVIRONMENT, accelerator=placement.accelerator, precision=placement.precision)
         device, checkpoints = placement.tensorflow_device, Checkpoints(Path(arg["checkpoints"]), arg["key"])
         learners = tuple(kind(device, checkpoints) for kind in (Dense, SequenceNet, DenseVolatility))
-        trained = job.train(arg, learners, environment)
+        trained = job.train(arg, learners, environment, RANDOM)
         checkpoints.clear()
     warnings = [*placement.warnings, *checkpoints.warnings]
     return {"models": [m.model_dump(mode="json") for m in trained], "warnings": warnings}

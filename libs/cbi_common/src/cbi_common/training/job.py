@@ -28,12 +28,15 @@ from cbi_common.training.environment import Environment
 from cbi_common.training.fold_cache import FoldCache
 from cbi_common.training.learner import Learner
 from cbi_common.training.predictions import Predictions
+from cbi_common.training.search import TPE, Search
 from cbi_common.training.selection import last_session, visible, weigher
 from cbi_common.training.study import best_recipe, study_of
 from cbi_common.training.walk_forward import Recipe, Walk, walk_forward
 
 
-def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment: Environment) -> list[ModelTrained]:
+def train(
+    arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment: Environment, search: Search = TPE
+) -> list[ModelTrained]:
     """Walk one model forward and store its predictions.
 
     Parameters
@@ -41,6 +44,7 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
     arg : {"lake": URL, "manifest": LakeRef as JSON, "job": Job as JSON, "key": lake key of the job's result}
     learners : what this trainer can fit
     environment : where it fits
+    search : draws the parameters that a profile with trials tries
 
     Returns
     -------
@@ -77,7 +81,7 @@ def train(arg: Mapping[str, Any], learners: Sequence[Learner[Any]], environment:
     cutoffs = sorted({session for horizon in job.horizons for session in manifest.cutoffs(horizon, long=spec.long)})
     usable = manifest.usable_from.get(spec.dataset)
     profile = catalogue.profiles[manifest.profile]
-    recipe, trials = best_recipe(lake, dataset, recipe, spec, profile, usable)
+    recipe, trials = best_recipe(lake, dataset, recipe, spec, profile, usable, search)
     walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake), usable)
     study = study_of(lake, dataset, recipe, spec, profile, market, trials, usable)
     kept = None if study is None else lake.put_json(f"study/{digest(arg['key'])}", study.model_dump(mode="json"))

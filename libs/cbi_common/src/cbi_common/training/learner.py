@@ -7,12 +7,14 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
 
 ModelT = TypeVar("ModelT")
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
 class Learner(Protocol[ModelT]):
@@ -70,7 +72,7 @@ def labelled(train: Dataset, horizon: Horizon, weights: Floats, least: int) -> t
     Raises
     ------
     DataError
-        When these are fewer than ``least``.
+        When these are fewer than ``least``, or all of them say no change.
     """
     targets = train.targets(horizon)
     known = np.isfinite(targets) & (weights > 0)
@@ -78,4 +80,22 @@ def labelled(train: Dataset, horizon: Horizon, weights: Floats, least: int) -> t
         raise DataError(
             f"only {n} rows have an outcome at {horizon}", hint=f"{least} are needed: give a longer history"
         )
+    if not targets[known].any():
+        raise DataError(f"the price does not move over {horizon}", hint="check the canonical price")
     return targets, known
+
+
+def validated(kind: type[SettingsT], params: Mapping[str, Any], learner: str) -> SettingsT:
+    """Return the settings of the catalogue.
+
+    Raises
+    ------
+    DataError
+        Naming the setting that is out of its range.
+    """
+    try:
+        return kind.model_validate(params)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "params"
+        raise DataError(f"{place}: {first['msg']}", where=learner, hint="correct the catalogue") from None

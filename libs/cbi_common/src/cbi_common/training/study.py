@@ -19,6 +19,7 @@ from cbi_common.timeseries.regimes import CLASSES
 from cbi_common.timeseries.scoring import Score
 from cbi_common.training.fold_cache import FoldCache
 from cbi_common.training.holdout import held_out
+from cbi_common.training.search import TPE, Search
 from cbi_common.training.selection import regime_labels
 from cbi_common.training.tuning import tune
 from cbi_common.training.walk_forward import Recipe
@@ -53,11 +54,12 @@ def best_recipe(
     spec: ModelSpec,
     profile: ProfileSpec,
     usable_from: Mapping[str, int] | None,
+    search: Search = TPE,
 ) -> tuple[Recipe, tuple[dict[str, Any], ...]]:
     """Return the recipe with the parameters that did best before 2020, and what was tried; itself without a search."""
     if not spec.tune or not profile.trials:
         return recipe, ()
-    found = tune(lake, dataset, recipe, spec.tune, profile.trials, usable_from)
+    found = tune(lake, dataset, recipe, spec.tune, profile.trials, usable_from, search)
     return (recipe, ()) if found is None else (replace(recipe, params=found.params), found.trials)
 
 

@@ -18,6 +18,7 @@ from cbi_common.timeseries.calendar import session_date, session_number
 from cbi_common.timeseries.dataset import Dataset
 from cbi_common.timeseries.folds import refit_grid
 from cbi_common.training.fold_cache import FoldCache
+from cbi_common.training.search import TPE, Search
 from cbi_common.training.walk_forward import Recipe, walk_forward
 
 UNTIL = date(2019, 12, 31)
@@ -51,22 +52,21 @@ def tune(
     choices: Mapping[str, Sequence[Any]],
     trials: int,
     usable_from: Mapping[str, int] | None = None,
+    search: Search = TPE,
 ) -> Tuned | None:
     """Try the catalogue's parameters and ``trials`` others, and return the best; None when there is too little data.
 
-    Every trial is a walk-forward over the eight years before `UNTIL`, refitted once a year. Trials are drawn by Optuna
-    (TPE) with the recipe's seed, so the same inputs choose the same; fits come from the fold cache, so a search that
-    was killed goes on where it was.
+    Every trial is a walk-forward over the eight years before `UNTIL`, refitted once a year. Trials are drawn by
+    ``search`` with the recipe's seed, so the same inputs choose the same; fits come from the fold cache, so a search
+    that was killed goes on where it was.
     """
-    import optuna
-
     past = dataset.until(session_number(UNTIL))
     cutoffs = _cutoffs(past)
     if len(cutoffs) < LEAST_CUTOFFS:
         return None
     rows = past.digests([int(past.sessions[-1])])[0]
     asked = [recipe.learner.name, list(recipe.horizons), dict(recipe.params), recipe.seed, dict(recipe.environment)]
-    key = f"tuning/{digest(asked, rows, {k: list(v) for k, v in choices.items()}, trials)}"
+    key = f"tuning/{digest(asked, rows, {k: list(v) for k, v in choices.items()}, trials, search.name)}"
     stored = lake.get_if_intact(key)
     if stored is not None:
         raw = json.loads(stored)
@@ -92,16 +92,14 @@ def tune(
             ratios.append(np.abs(walk.y_hat[known, i] - y[known]).mean() / np.abs(y[known]).mean())
         return float(np.mean(ratios))
 
-    tried: list[dict[str, Any]] = [{"params": {}, "loss": loss(recipe.params)}]
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=recipe.seed % 2**32))
-    for _ in range(trials):
-        trial = study.ask()
-        # Optuna keeps choices that are lists only as text.
-        chosen = {name: values[trial.suggest_int(name, 0, len(values) - 1)] for name, values in choices.items()}
-        found = loss({**recipe.params, **chosen})
-        study.tell(trial, found, state=optuna.trial.TrialState.FAIL if found is None else None)
-        tried.append({"params": chosen, "loss": found})
+    tried: list[dict[str, Any]] = []
+
+    def attempt(chosen: dict[str, Any]) -> float | None:
+        tried.append({"params": chosen, "loss": loss({**recipe.params, **chosen})})
+        return tried[-1]["loss"]  # type: ignore[no-any-return]
+
+    attempt({})
+    search.run(choices, trials, recipe.seed, attempt)
     best = min((t for t in tried if t["loss"] is not None), key=lambda t: t["loss"], default=tried[0])
     tuned = Tuned({**recipe.params, **best["params"]}, tuple(tried))
     lake.put_json(key, {"params": tuned.params, "trials": list(tuned.trials)})

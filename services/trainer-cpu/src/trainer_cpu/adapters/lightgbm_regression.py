@@ -14,7 +14,7 @@ from cbi_common.core.errors import DataError, JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.training.lean_import import absent
-from cbi_common.training.learner import labelled
+from cbi_common.training.learner import labelled, validated
 
 LEAST_ROWS = 200
 
@@ -63,9 +63,9 @@ class LightGbm:
         if len(horizons) != 1:
             raise JobError("one model predicts one horizon", where=self.name, hint="set joint = false in the catalogue")
         targets, rows = labelled(train, horizons[0], weights, LEAST_ROWS)
-        if not train.names:
+        if not np.isfinite(train.features[rows]).any():
             raise DataError("no feature is left", where=self.name, hint="see `cbi quality`")
-        chosen = Params.model_validate(params).model_dump()
+        chosen = validated(Params, params, self.name).model_dump()
         signs = chosen.pop("signs")
         settings = chosen | {
             "monotone_constraints": [signs.get(name, 0) for name in train.names] if signs else None,

@@ -17,6 +17,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import canonical_json
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.training.learner import validated
 from trainer_cpu.domain.curve import Curve
 
 LEAST_ROWS = 504
@@ -48,10 +49,12 @@ class ProphetCurve:
     ) -> bytes:
         """Fit on the log prices of the last ``window`` sessions; Prophet knows no weights."""
         del weights
-        settings = Params.model_validate(params)
+        settings = validated(Params, params, self.name)
         rows = train.last(settings.window)
         if len(rows.price) < LEAST_ROWS:
             raise DataError(f"only {len(rows.price)} prices", where=self.name, hint=f"{LEAST_ROWS} are needed")
+        if not np.ptp(rows.price):
+            raise DataError("the price never moved", where=self.name, hint="see `cbi quality`")
         curve = _solve(rows, settings, seed)
         if not all(map(math.isfinite, (curve.slope, *curve.season))):
             raise JobError("the fit did not converge", where=self.name, hint="give it a longer window")

@@ -15,7 +15,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.scaling import target_scale
 from cbi_common.training.lean_import import absent
-from cbi_common.training.learner import labelled
+from cbi_common.training.learner import labelled, validated
 
 LEAST_ROWS = 200
 
@@ -56,12 +56,10 @@ class XgboostDart:
         if len(horizons) != 1:
             raise JobError("one model predicts one horizon", where=self.name, hint="set joint = false in the catalogue")
         targets, rows = labelled(train, horizons[0], weights, LEAST_ROWS)
-        if not train.names:
+        if not np.isfinite(train.features[rows]).any():
             raise DataError("no feature is left", where=self.name, hint="see `cbi quality`")
         scale = target_scale(targets)
-        if scale == 0.0:
-            raise DataError("the price never moved", where=self.name, hint="see `cbi quality`")
-        settings = Params.model_validate(params).model_dump()
+        settings = validated(Params, params, self.name).model_dump()
         rounds, signs = settings.pop("rounds"), settings.pop("signs")
         xgboost = _load()
         data = xgboost.DMatrix(

@@ -15,6 +15,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import canonical_json
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.volatility import realised_variance
+from cbi_common.training.learner import validated
 
 SPANS = (5, 21, 63)
 LEAST_ROWS = 252
@@ -69,7 +70,7 @@ class HarLog:
     ) -> bytes:
         """Fit a line per horizon on the rows whose outcome is known; its forecasts are standard deviations."""
         del seed
-        settings = Params.model_validate(params)
+        settings = validated(Params, params, self.name)
         fear = settings.fear if settings.fear in train.names else None
         lines = [_line(train, h, fear, weights, settings.penalty) for h in horizons]
         blind = lines if fear is None else [_line(train, h, None, weights, settings.penalty) for h in horizons]
@@ -95,10 +96,13 @@ class HarLog:
 
 def _line(train: Dataset, horizon: Horizon, fear: str | None, weights: Floats, penalty: float) -> dict[str, Any]:
     inputs = _inputs(train, fear)
-    outcome = np.log(np.maximum(realised_variance(train.sessions, train.price, horizon.sessions), _FLOOR))
+    variance = realised_variance(train.sessions, train.price, horizon.sessions)
+    outcome = np.log(np.maximum(variance, _FLOOR))
     rows = np.isfinite(outcome) & np.isfinite(inputs).all(axis=1)
     if rows.sum() < LEAST_ROWS:
         raise DataError(f"only {rows.sum()} rows have a volatility", where="har", hint="give a longer history")
+    if not variance[rows].any():
+        raise DataError("the price never moved", where="har", hint="see `cbi quality`")
     x, y, w = inputs[rows], outcome[rows], weights[rows] / weights[rows].sum()
     coefficients = _solve(x, y, w, penalty)
     # The mean of exp(error) makes the variance right on average, whatever the errors' distribution (Duan, 1983).

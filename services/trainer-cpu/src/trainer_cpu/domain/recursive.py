@@ -14,6 +14,7 @@ from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import canonical_json
 from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.training.learner import validated
 
 LEAST_ROWS = 100
 
@@ -59,16 +60,20 @@ class Recursive(Generic[StateT]):
     name: str
     kind: type[StateT]
     estimate: Callable[[Floats], StateT]
+    of_changes: bool = True
+    """Whether there is nothing to estimate when the price never moved."""
 
     def fit(
         self, train: Dataset, horizons: Sequence[Horizon], params: Mapping[str, Any], weights: Floats, seed: int
     ) -> bytes:
         """Return the state at the refit as JSON (see `cbi_common.training.learner.Learner`); there are no weights."""
         del weights, seed
-        window = Params.model_validate(params).window
+        window = validated(Params, params, self.name).window
         y = np.log(train.price if window is None else train.last(window).price)
         if len(y) < LEAST_ROWS:
             raise DataError(f"only {len(y)} prices", where=self.name, hint=f"{LEAST_ROWS} are needed")
+        if self.of_changes and not np.ptp(y):
+            raise DataError("the price never moved", where=self.name, hint="see `cbi quality`")
         state = asdict(self.estimate(y))  # type: ignore[call-overload]  # every state is a dataclass
         fitted = {"horizons": list(horizons), "session": int(train.sessions[-1]), "state": state}
         return canonical_json(fitted)

@@ -15,7 +15,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import canonical_json
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.scaling import Inputs, inputs_of, target_scale
-from cbi_common.training.learner import labelled
+from cbi_common.training.learner import labelled, validated
 from trainer_cpu.domain.penalty import STANDSTILL, Rows, choose, solve
 
 LEAST_ROWS = 200
@@ -68,14 +68,12 @@ class Ridge:
         del seed
         if len(horizons) != 1:
             raise JobError("one model predicts one horizon", where=self.name, hint="set joint = false in the catalogue")
-        settings = Params.model_validate(params)
+        settings = validated(Params, params, self.name)
         targets, rows = labelled(train, horizons[0], weights, LEAST_ROWS)
         inputs = inputs_of(train, weights > 0)
         if not inputs.names:
             raise DataError("no feature is left", where=self.name, hint="see `cbi quality`")
         scale = target_scale(targets)
-        if scale == 0.0:
-            raise DataError("the price never moved", where=self.name, hint="see `cbi quality`")
         known = Rows(inputs.of(train)[rows], targets[rows] / scale, weights[rows], train.sessions[rows])
         penalty = settings.penalties[0]
         if len(settings.penalties) > 1:

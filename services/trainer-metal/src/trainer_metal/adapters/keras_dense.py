@@ -14,6 +14,7 @@ from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.scaling import inputs_of, target_scale
+from cbi_common.training.learner import validated
 from trainer_metal.adapters import keras_fit
 from trainer_metal.adapters.checkpoints import Checkpoints
 from trainer_metal.adapters.keras_batches import Samples
@@ -54,7 +55,7 @@ class Dense:
         self, train: Dataset, horizons: Sequence[Horizon], params: Mapping[str, Any], weights: Floats, seed: int
     ) -> bytes:
         """Fit on the rows with an outcome at any horizon (see `cbi_common.training.learner.Learner`)."""
-        settings = keras_fit.validated(Params, params, self.name)
+        settings = validated(Params, params, self.name)
         targets = keras_fit.targets_of(train, horizons, weights)
         inputs = inputs_of(train, weights > 0)
         if not inputs.names:

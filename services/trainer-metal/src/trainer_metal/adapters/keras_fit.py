@@ -6,12 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
 
-from cbi_common.core.errors import DataError, JobError
+from cbi_common.core.errors import JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
 from cbi_common.timeseries.dataset import Dataset, Floats
@@ -27,8 +26,6 @@ STEPS_PER_CALL = 16
 """Training steps in one call of the compiled graph: a small net spends more on the call than on the step."""
 
 LEAST_ROWS = 200
-
-SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
 
 class Settings(Protocol):
@@ -54,27 +51,7 @@ def targets_of(train: Dataset, horizons: Sequence[Horizon], weights: Floats) -> 
     DataError
         When a horizon has too few of them, or they are all no change.
     """
-    found = [labelled(train, horizon, weights, LEAST_ROWS) for horizon in horizons]
-    for horizon, (targets, known) in zip(horizons, found, strict=True):
-        if not targets[known].any():
-            raise DataError(f"the price does not move over {horizon}", hint="check the canonical price")
-    return np.column_stack([targets for targets, _ in found])
-
-
-def validated(kind: type[SettingsT], params: Mapping[str, Any], learner: str) -> SettingsT:
-    """Return the settings of the catalogue.
-
-    Raises
-    ------
-    DataError
-        Naming the setting that is out of its range.
-    """
-    try:
-        return kind.model_validate(params)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "params"
-        raise DataError(f"{place}: {first['msg']}", where=learner, hint="correct the catalogue") from None
+    return np.column_stack([labelled(train, horizon, weights, LEAST_ROWS)[0] for horizon in horizons])
 
 
 def load_keras() -> tuple[ModuleType, ModuleType]:

@@ -13,7 +13,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.scaling import inputs_of
 from cbi_common.timeseries.volatility import ewma_variance, realised_variance
-from trainer_metal.adapters import keras_fit
+from cbi_common.training.learner import validated
 from trainer_metal.adapters.keras_dense import Dense, Params
 from trainer_metal.domain.network import Network
 
@@ -34,7 +34,7 @@ class DenseVolatility(Dense):
         self, train: Dataset, horizons: Sequence[Horizon], params: Mapping[str, Any], weights: Floats, seed: int
     ) -> bytes:
         """Fit on the rows whose volatility is known at any horizon (see `cbi_common.training.learner.Learner`)."""
-        settings = keras_fit.validated(Params, params, self.name)
+        settings = validated(Params, params, self.name)
         inputs = inputs_of(train, weights > 0)
         if not inputs.names:
             raise DataError("no feature varies", where=self.name, hint="see `cbi quality`")
