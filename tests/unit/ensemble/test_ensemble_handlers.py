@@ -110,10 +110,11 @@ def test_a_correlation_of_any_spelling_makes_a_key(kit, small):
     assert len(answers[-1]) == 1
 
 
-def later(kit, seconds):
-    """The same stack, so much later."""
+def later(kit, seconds, ran=1e6):
+    """The same stack, so much later; the service has run for so long."""
     moment = kit.clock() + timedelta(seconds=seconds)
-    return Handlers(replace(kit, clock=lambda: moment))
+    times = itertools.chain([moment - timedelta(seconds=ran)], itertools.repeat(moment))
+    return Handlers(replace(kit, clock=lambda: next(times)))
 
 
 def issued(handlers, export):
@@ -165,6 +166,15 @@ def test_without_the_regime_service_the_rules_say_the_regime(kit, world_of):
     rules = rule_labels(panel.sessions, panel.price, fear, load_market("zl").regime)
     assert {f.regime for f in out.data.forecasts.values()} == {CLASSES[rules[-1]]}
     assert (out.data.missing, len(out.data.forecasts)) == ({}, 2)
+
+
+def test_a_service_that_was_away_takes_first_what_came_meanwhile(kit, world_of):
+    parts = world_of(kit.lake).parts()
+    asyncio.run(send_all(Handlers(kit), parts[:3]))
+    with pytest.raises(NotYet) as found:
+        issued(later(kit, 9000, ran=10), parts[0])
+    assert found.value.delay_s == 20
+    assert len(issued(later(kit, 9000, ran=30), parts[0])) == 1
 
 
 def test_a_complete_run_needs_no_provisional_forecast(kit, small):

@@ -22,13 +22,16 @@ from ensemble.version import VERSION
 _LOOK_AGAIN_S = 300.0
 """Between two looks whether a quorum has come together."""
 
+_CATCH_UP_S = 30.0
+"""After a start: members that came in the meantime wait on the bus, and with them no provisional forecast is needed."""
+
 
 class Handlers:
     """Load by key, work, save by key, return events."""
 
     def __init__(self, kit: Kit) -> None:
         self._lake, self._workers = kit.lake, kit.workers
-        self._settings, self._clock = kit.settings, kit.clock
+        self._settings, self._clock, self._started = kit.settings, kit.clock, kit.clock()
         self._fan_in = FanIn(kit.state, kit.lake)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -70,8 +73,11 @@ class Handlers:
             return [Outgoing(await self._combined(arrived), discriminator="provisional")]
 
     def _wait(self, event: Envelope[DataExported], arrived: Arrived) -> None:
-        waited = (self._clock() - event.time).total_seconds()
-        first, last = self._settings.quorum_wait_s, self._settings.forecast_deadline_s
+        now, first, last = self._clock(), self._settings.quorum_wait_s, self._settings.forecast_deadline_s
+        waited, ran = (now - event.time).total_seconds(), (now - self._started).total_seconds()
+        catch_up = min(_CATCH_UP_S, last)
+        if ran < catch_up and waited >= min(first, last):
+            raise NotYet("what came while the service was away is taken first", delay_s=catch_up - ran)
         if waited >= last or (waited >= first and arrived.share >= self._settings.forecast_quorum):
             return
         due = min(first if waited < first else waited + _LOOK_AGAIN_S, last)
