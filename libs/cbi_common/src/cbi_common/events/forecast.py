@@ -22,6 +22,8 @@ class Combination(Contract):
 
     skill: float | None
     dm_p: float | None
+    beaten_p: float | None = None
+    """One-sided Diebold-Mariano p-value of "what was served was closer than this one"."""
     served: Annotated[float, Field(ge=0, le=1)]
     """Share of the scored cutoffs at which it was the one that served."""
 

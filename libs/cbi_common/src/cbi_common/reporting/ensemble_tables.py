@@ -14,26 +14,31 @@ def combination_table(report: Report) -> Table:
     for horizon, ensemble in report.ensemble.items():
         ranked = sorted(ensemble.combinations.items(), key=lambda item: (-(item[1].skill or 0.0), item[0]))
         lines += [
-            (str(horizon), name, percent(c.skill, signed=True, digits=2), number(c.dm_p), percent(c.served, digits=0))
+            (
+                str(horizon), name, percent(c.skill, signed=True, digits=2), number(c.dm_p), number(c.beaten_p),
+                percent(c.served, digits=0),
+            )
             for name, c in ranked
-        ]
+        ]  # fmt: skip
         longest = ensemble.longest
         lines.append((
             str(horizon), "as served", percent(ensemble.metrics.skill, signed=True, digits=2),
-            number(ensemble.metrics.dm_p), "",
+            number(ensemble.metrics.dm_p), "", "",
         ))  # fmt: skip
         if longest is not None:
             name = f"as served, {longest.n} cutoffs"
             lines.append((
-                str(horizon), name, percent(longest.skill, signed=True, digits=2), number(longest.dm_p), "",
+                str(horizon), name, percent(longest.skill, signed=True, digits=2), number(longest.dm_p), "", "",
             ))  # fmt: skip
     tests = ", ".join(f"{horizon} {number(e.spa_p)}" for horizon, e in report.ensemble.items())
     return Table(
         title=f"Combinations · {heading(report)}",
-        columns=columns("<horizon", "<combination", "skill", "DM p", "served"),
+        columns=columns("<horizon", "<combination", "skill", "DM p", "beaten p", "served"),
         rows=tuple(lines),
-        note="skill: 1 − MAE / MAE of no-change on the same cutoffs; served: share of them at which it was chosen, by "
-        f"errors that had matured\nthe best of all that was tried is luck with probability (Hansen's SPA): {tests}",
+        note="skill: 1 − MAE / MAE of no-change on the same cutoffs; beaten p: chance of such a lead of what was "
+        "served over it if there were none (Diebold-Mariano); served: share of the cutoffs at which it was chosen, "
+        "by errors that had matured; best_member: the single member that was closest by then, never served\n"
+        f"the best of all that was tried is luck with probability (Hansen's SPA): {tests}",
     )
 
 

@@ -17,6 +17,7 @@ from cbi_common.timeseries.bands import LEVELS
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.losses import naive_mae, qlike, skill, volatility_mae
 from cbi_common.timeseries.scoring import Score, score
+from cbi_common.timeseries.significance import diebold_mariano, n_effective
 from ensemble.domain.band_report import band_report
 from ensemble.domain.serve import EWMA, HorizonServed
 from ensemble.domain.signal import signal
@@ -164,7 +165,17 @@ def _combinations(served: HorizonServed, horizon: Horizon, window: Window) -> It
     rows = scored(served, window)
     served_at = np.array(served.blend.combiner)[rows]
     candidates: Mapping[str, Floats] = served.blend.candidates
+    known = served.history
+    effective = n_effective(known.sessions[rows], known.target_sessions[rows], horizon.sessions)
+    losses = np.abs(served.y_hat - known.y)[rows]
     for name, y_hat in candidates.items():
         found = _score(served, y_hat, rows, horizon, window)
         share = float(np.mean(served_at == name)) if rows.any() else 0.0
-        yield name, Combination(skill=found.skill, dm_p=found.dm_p, served=share)
+        beaten_p = diebold_mariano(
+            losses,
+            np.abs(y_hat - known.y)[rows],
+            horizon_sessions=horizon.sessions,
+            step=window.cutoff_every,
+            effective=effective,
+        )
+        yield name, Combination(skill=found.skill, dm_p=found.dm_p, beaten_p=beaten_p, served=share)
