@@ -43,7 +43,7 @@ def cbi(*arguments: str) -> None:
 
 
 def errors_of(folder: Path, seed: int) -> dict[str, Errors]:
-    """Return, by horizon, the mean absolute errors of what was served, of no-change and of what could be known."""
+    """Return, by horizon, the mean absolute errors (¢/lb) of what was served, of no-change and of what could be known."""
     truth_file, lake = folder / "truth.parquet", folder / "lake"
     setting = ("--seed", str(seed), "--predictability", str(PREDICTABILITY))
     cbi("simulate", "--to", str(folder / "market"), "--truth", str(truth_file), *setting)
@@ -57,7 +57,7 @@ def errors_of(folder: Path, seed: int) -> dict[str, Errors]:
     served, truth = get_table(found, reference), pq.read_table(truth_file)
     known = dict(zip(truth["session"].to_pylist(), range(truth.num_rows), strict=True))
     horizons = np.array(served["horizon"].to_pylist())
-    columns = {name: served[name].to_numpy() for name in ("session", "target_session", "y_hat", "y")}
+    columns = {name: served[name].to_numpy() for name in ("session", "price", "y_hat", "y")}
     return {str(h): _errors(columns, horizons == str(h), truth[f"vix_{h}"].to_numpy(), known) for h in Horizon}
 
 
@@ -65,14 +65,11 @@ def _errors(columns: dict[str, np.ndarray], mine: np.ndarray, expected: np.ndarr
     rows = {name: values[mine] for name, values in columns.items()}
     last = rows["session"][np.isfinite(rows["y"])].max()
     scored = np.isfinite(rows["y"]) & (rows["session"] > last - SCORED_SESSIONS)
-    y = rows["y"][scored]
+    price, actual = rows["price"][scored], (rows["price"] * np.exp(rows["y"]))[scored]
     best = expected[[known[session] for session in rows["session"][scored].tolist()]]
-    return {
-        "served": float(np.mean(np.abs(rows["y_hat"][scored] - y))),
-        "best": float(np.mean(np.abs(best - y))),
-        "no_change": float(np.mean(np.abs(y))),
-        "n": int(scored.sum()),
-    }
+    said = {"served": rows["y_hat"][scored], "best": best, "no_change": np.zeros(len(best))}
+    errors = {name: float(np.mean(np.abs(price * np.exp(y_hat) - actual))) for name, y_hat in said.items()}
+    return {**errors, "n": int(scored.sum())}
 
 
 @pytest.mark.timeout(7200)
