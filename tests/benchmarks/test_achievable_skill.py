@@ -43,7 +43,7 @@ def cbi(*arguments: str) -> None:
 
 
 def errors_of(folder: Path, seed: int) -> dict[str, Errors]:
-    """Return, by horizon, the mean absolute errors (¢/lb) of what was served, of no-change and of what could be known."""
+    """Return, by horizon, the mean absolute errors (¢/lb) of what was served, of no-change and of the best possible."""
     truth_file, lake = folder / "truth.parquet", folder / "lake"
     setting = ("--seed", str(seed), "--predictability", str(PREDICTABILITY))
     cbi("simulate", "--to", str(folder / "market"), "--truth", str(truth_file), *setting)
