@@ -14,17 +14,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import get_table
+from cbi_common.timeseries.dataset import Floats
 
 pytestmark = pytest.mark.benchmark
 
@@ -63,7 +65,9 @@ def errors_of(folder: Path, seed: int) -> dict[str, Errors]:
     return {str(h): _errors(columns, horizons == str(h), truth[f"vix_{h}"].to_numpy(), known) for h in Horizon}
 
 
-def _errors(columns: dict[str, np.ndarray], mine: np.ndarray, expected: np.ndarray, known: dict[int, int]) -> Errors:
+def _errors(
+    columns: dict[str, Floats], mine: NDArray[np.bool_], expected: Floats, known: Mapping[int | None, int]
+) -> Errors:
     rows = {name: values[mine] for name, values in columns.items()}
     last = rows["session"][np.isfinite(rows["y"])].max()
     scored = np.isfinite(rows["y"]) & (rows["session"] > last - SCORED_SESSIONS)
