@@ -75,16 +75,20 @@ def test_models_are_logged_once_with_what_decided_them(uri):
     assert runs_of(uri, "statistical", "run1")[0].data.tags["cbi.simulated"] == "true"
 
 
-def test_files_lie_beside_the_store_and_a_model_that_was_cut_off_is_logged_anew(uri, tmp_path):
+def test_files_lie_beside_the_store_and_a_model_that_was_cut_off_is_logged_anew(uri, tmp_path, monkeypatch):
     row = replace(ROW, run_id="cut", family="volatility", files=tmp_path / "plots")
-    row.files.write_text("not a folder")
-    with pytest.raises(InfrastructureError):
-        log_models(uri, [row])
-    (unfinished,) = runs_of(uri, "volatility", "cut")
-    assert unfinished.info.status == "RUNNING"
-    row.files.unlink()
     row.files.mkdir()
     (row.files / "forecast.svg").write_bytes(b"<svg/>")
+
+    def full(*_):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.MlflowClient.log_artifacts", full)
+        with pytest.raises(InfrastructureError, match="no space left"):
+            log_models(uri, [row])
+    (unfinished,) = runs_of(uri, "volatility", "cut")
+    assert unfinished.info.status == "RUNNING"
     assert log_models(uri, [row]).startswith("1 of 1 models tracked")
     (run,) = runs_of(uri, "volatility", "cut")
     assert run.info.run_id != unfinished.info.run_id
@@ -98,10 +102,10 @@ def test_the_best_of_a_pass_is_registered_once_as_challenger(uri, folder):
     row = replace(ROW, run_id="reg1", market="corn", model=folder)
     assert "1 registered" in log_models(uri, [row])
     assert "0 registered" in log_models(uri, [row])
+    (run,) = runs_of(uri, "trees", "reg1")
     with opened(uri) as client:
         (version,) = client.search_model_versions("name = 'cbi-corn-1w'")
-        (run,) = runs_of(uri, "trees", "reg1")
-        assert version.run_id == run.info.run_id
+    assert version.run_id == run.info.run_id
     assert version.tags | {"cbi.model_id": "lgbm", "cbi.skill": "0.0125", "cbi.as_of": "2025-05-16"} == version.tags
     assert aliases(uri, "cbi-corn-1w") == {CHALLENGER: "1"}
 
