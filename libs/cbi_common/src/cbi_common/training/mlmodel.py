@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -79,6 +80,6 @@ def _write_description(file: Path, example: pd.DataFrame, loader: str, facts: Ma
         signature=ModelSignature(Schema(inputs), Schema([ColSpec(DataType.double, LOG_RETURN)])),
         saved_input_example_info={"artifact_path": _EXAMPLE, "type": "dataframe", "pandas_orient": "split"},
     )
-    model.add_flavor("python_function", loader_module=loader, data=_DATA)
+    model.add_flavor("python_function", loader_module=loader, data=_DATA, python_version=platform.python_version())
     model.add_flavor("cbi", **facts)
     model.save(str(file))
