@@ -132,3 +132,15 @@ def test_nobody_foresees_a_drift_and_everybody_knows_of_it_from_its_day_on() -> 
     unlinked, states = make_process(0.2, linked=False), drawn(Setting(6300, 1, 0.2, change)).states
     assert unlinked.matrix[0, 1] == 0
     assert np.ptp(states[~before][:, 1] - states[~before][:, 0]) > 0.3
+
+
+def test_whoever_reads_no_news_knows_the_less_the_nearer_the_day() -> None:
+    truth, states = revealed(STRONG), drawn(STRONG).states
+    process = make_process(STRONG.predictability)
+    for horizon in Horizon:
+        missed = truth.expected["vix"][horizon] - truth.expected["unread"][horizon]
+        ahead = np.linalg.matrix_power(process.matrix, horizon.sessions)
+        np.testing.assert_allclose(missed, ahead[0, STATE.index("news")] * states[:, STATE.index("news")], atol=1e-12)
+    week, year = (truth.expected[name][h] for name, h in (("unread", Horizon.W1), ("unread", Horizon.M12)))
+    read_week, read_year = (truth.expected["vix"][h] for h in (Horizon.W1, Horizon.M12))
+    assert np.std(read_week - week) / np.std(read_week) > 5 * np.std(read_year - year) / np.std(read_year)

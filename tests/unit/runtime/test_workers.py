@@ -126,6 +126,23 @@ def test_no_more_jobs_than_slots_run_at_a_time(tmp_path: Path) -> None:
     assert asyncio.run(go()) == 2
 
 
+def test_what_nobody_waits_for_takes_no_slot_and_comes_last_on_the_machine(tmp_path: Path) -> None:
+    async def go() -> list[int]:
+        workers = Workers(slots=1, cpu_limit_s=30)
+        tasks, files = [], [tmp_path / name for name in ("before", "behind")]
+        for runner, file in zip((workers, workers.behind), files, strict=True):
+            tasks.append(asyncio.create_task(runner.run(f"{JOBS}:sleep", {"seconds": 60, "pid_file": str(file)})))
+            await asyncio.to_thread(_wait_for, file)
+        niceness = [psutil.Process(int(file.read_text().split()[0])).nice() for file in files]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return niceness
+
+    before, behind = asyncio.run(go())
+    assert before < behind == 19
+
+
 def test_a_child_and_what_it_started_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     program = (

@@ -145,6 +145,16 @@ def test_a_pass_that_registered_nothing_has_no_champion(uri, folder, market):
         set_champion(uri, market=market, horizon="1w", run_id="unknown", simulated=False)
 
 
+def test_nothing_is_left_in_the_working_directory(uri, folder, tmp_path, monkeypatch):
+    """MLflow opens a store of its own there as soon as someone asks it without a URI."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    row = replace(ROW, run_id="here", market="soy", model=folder, files=folder)
+    assert "1 registered" in log_models(uri, [row])
+    set_champion(uri, market="soy", horizon="1w", run_id="here", simulated=False)
+    assert list(Path.cwd().iterdir()) == []
+
+
 def test_what_is_simulated_never_shares_a_name_with_what_is_not(uri, folder):
     log_models(uri, [replace(ROW, run_id="sim", market="rye", simulated=True, model=folder)])
     assert aliases(uri, registered_name("rye", "1w", simulated=True)) == {CHALLENGER: "1"}

@@ -27,15 +27,14 @@ from cbi_common.training.lean_import import arrow_without_pandas
 Job = Callable[[dict[str, Any]], dict[str, Any]]
 
 _GRACE_S = 5
-_NICENESS = 5  # the parent's event loop must stay able to say that the job is in progress
 
 
 def main(order_fd: int, answer_fd: int) -> None:
     """Run one job and exit."""
     threading.Thread(target=_die_with_lifeline, daemon=True).start()
-    os.nice(_NICENESS)
     with os.fdopen(order_fd, "rb") as file:
         order = json.load(file)
+    os.nice(order["niceness"])
     _limit_cpu(order["cpu_limit_s"])
     sys.excepthook = partial(_tell_failure, answer_fd)
     arrow_without_pandas()

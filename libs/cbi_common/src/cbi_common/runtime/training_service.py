@@ -126,7 +126,7 @@ class TrainingHandlers:
             "loader": self._trainer.loader,
             "environment": self._trainer.environment.identity(),
         }
-        done = await self._workers.run("cbi_common.training.tracking:track", argument, label="MLflow")
+        done = await self._workers.behind.run("cbi_common.training.tracking:track", argument, label="MLflow")
         if not done.value["logged"]:
             return [done.value["message"]]
         self._lake.put_json(key, done.value)

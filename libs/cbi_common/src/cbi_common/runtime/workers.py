@@ -12,8 +12,10 @@ import tempfile
 import time
 from asyncio.subprocess import STDOUT, Process, create_subprocess_exec
 from contextlib import ExitStack, suppress
+from copy import copy
 from dataclasses import dataclass
-from typing import IO, Any
+from functools import cached_property
+from typing import IO, Any, Self
 
 from cbi_common.core import errors
 from cbi_common.core.errors import CbiError, InfrastructureError, JobError
@@ -37,6 +39,8 @@ _ENVIRONMENT = {**dict.fromkeys(_THREADS, "1"), "PYTHONHASHSEED": "0", "TF_CPP_M
 _ATTEMPTS = 3
 _WALL_PER_CPU = 10
 _TAIL_BYTES = 20_000
+_NICENESS, _LAST = 5, 19
+"""The parent's event loop must stay able to say that the job is in progress; and of what nobody waits for."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,15 @@ class Workers:
     def __init__(self, slots: int, cpu_limit_s: float) -> None:
         self.slots = slots
         self._cpu_limit_s = cpu_limit_s
+        self._niceness = _NICENESS
         self._free = asyncio.Semaphore(slots)
+
+    @cached_property
+    def behind(self) -> Self:
+        """Workers beside these for what nobody waits for: one job at a time, which takes no slot from the others."""
+        other = copy(self)
+        other.slots, other._niceness, other._free = 1, _LAST, asyncio.Semaphore(1)
+        return other
 
     async def run(
         self, entry: str, argument: dict[str, Any], *, cpu_limit_s: float | None = None, label: str = ""
@@ -92,7 +104,8 @@ class Workers:
         """
         limit = cpu_limit_s if cpu_limit_s is not None else self._cpu_limit_s
         name = label or entry
-        order = json.dumps({"entry": entry, "argument": argument, "cpu_limit_s": limit}).encode()
+        limits = {"cpu_limit_s": limit, "niceness": self._niceness}
+        order = json.dumps({"entry": entry, "argument": argument, **limits}).encode()
         async with self._free:
             for attempt in range(1, _ATTEMPTS + 1):
                 result = await _attempt(order, limit, name)

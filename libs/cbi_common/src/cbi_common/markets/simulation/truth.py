@@ -5,12 +5,13 @@ probabilities: with ``c_j = e_oil A^j``, transition matrix P and probabilities p
 
     E[oil[t+h] - oil[t]] = c_h x[t] - oil[t] + sum_k c_{h-k} (b + drift' (p P^k) + season * s(t+k))
 
-Three forecasters are given. All know the process and today's soybean oil, palm, crude and news sentiment:
+Four forecasters are given. All know the process and today's soybean oil, palm, crude and news sentiment:
 
 - ``oracle`` also knows today's regime, which nobody can see;
 - ``prices`` infers it with the filter of Hamilton (1989, Econometrica 57:357-384) from the closes of soybean oil, palm
   and crude and the daily sentiment, up to and including today;
-- ``vix`` infers it from these and the closes of the VIX.
+- ``vix`` infers it from these and the closes of the VIX;
+- ``unread`` is ``vix``, but takes the news for what they are on average: whoever has no model that reads them.
 
 None foresees a change of the process (``drift_at``); all know of it from its day on. They see the states unrounded; the
 tables round prices to four decimals, which is five thousand times smaller than a day's move.
@@ -88,7 +89,8 @@ def reveal(setting: Setting) -> Truth:
     parts = history.parts
     probabilities = {name: np.empty((len(history.days), 4)) for name in SEEN}
     certain = np.eye(4)[history.regimes]
-    expected = {name: {h: np.empty(len(history.days)) for h in Horizon} for name in ("oracle", *SEEN)}
+    names = ("oracle", *SEEN, "unread")
+    expected = {name: {h: np.empty(len(history.days)) for h in Horizon} for name in names}
     before, belief = start(), {name: np.eye(4)[FIRST_REGIME] for name in SEEN}
     for part, process in parts:
         states = history.states[part]
@@ -102,6 +104,10 @@ def reveal(setting: Setting) -> Truth:
         for name, weights in {"oracle": certain, **probabilities}.items():
             for horizon in Horizon:
                 expected[name][horizon][part] = expect(process, states, weights[part], ahead, horizon.sessions)
+        unread = states * (np.array(STATE) != "news")
+        for horizon in Horizon:
+            moved = expect(process, unread, probabilities["vix"][part], ahead, horizon.sessions)
+            expected["unread"][horizon][part] = moved
         before = states[-1]
     return Truth(history.days, history.regimes, probabilities, expected)
 
