@@ -40,7 +40,7 @@ format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 bench: $(STAMP) ## measured figures, as ratios in one run
-	@$(BIN)/pytest -m benchmark tests/benchmarks -s $(ARGS)
+	@$(BIN)/pytest -m benchmark tests/benchmarks tests/e2e -s $(ARGS)
 
 schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas

@@ -53,6 +53,8 @@ def test_standard_profile_on_real_tables(tmp_path: Path, record: Record) -> None
         "standard, cold: share of the cores not spent fitting", 1 - fits / (cold * first["timings"]["cores"]), "", 0.15
     )
 
+    record("standard: ensemble and bands of five horizons", first["timings"]["stages"]["ensemble"], "s", budget=20)
+
     again, second = run(tmp_path / "lake", tmp_path / "b.json", "2025-05-15")
     record("standard, same inputs again: wall", again, "s", budget=20)
     assert second["timings"]["fit_cpu_s"] == 0

@@ -3,8 +3,8 @@
 The service learns the labels it is given. Given the rules' labels it can name the hidden regime as well as the rules do
 and no better. Whether it reads out of the market what is in there is seen when it is given the true regimes, known up
 to each refit as the rules' labels are: it then has to come within 95 % of the filter that sees the same two series. On
-one market that ratio has a standard deviation of 3 %, so the target is measured over 20 of them, and two are a first
-look.
+one market that ratio has a standard deviation of 5 %, so the target is measured over 20 of them
+(tests/benchmarks/test_regime_accuracy.py), and two are a first look.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import pytest
 
 from cbi_common.markets.simulation import Setting
 from cbi_common.markets.simulation.history import draw
-from cbi_common.markets.simulation.process import FIRST_REGIME, start
-from cbi_common.markets.simulation.truth import infer, reveal
 from cbi_common.markets.spec import load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.warehouse import open_warehouse
+from cbi_common.testing.hidden_regimes import exact_filter
 from cbi_common.timeseries.dataset import Floats, Ints
 from cbi_common.timeseries.regimes import rule_labels
 from ingest.adapters.sources import read_sources
@@ -33,11 +32,8 @@ from regime.walk import Panel, walk
 pytestmark = pytest.mark.e2e
 
 SEEDS = (6001, 6002)
-MANY = range(6001, 6021)
 SESSIONS = 6300
 SERVED = 2016
-SEEN = ("oil", "vix")
-"""What the service sees of the process: the price and the index of fear."""
 
 
 class Simulated(NamedTuple):
@@ -55,17 +51,7 @@ def simulated(seed: int) -> Simulated:
     verdict = examine(market, read_sources(market, warehouse), None)
     made = build_panel(market, verdict.series)
     panel = Panel(made.sessions, made.dates, made.price, made.series["vix"])
-    return Simulated(panel, reveal(setting).regimes, exact_filter(setting))
-
-
-def exact_filter(setting: Setting) -> Floats:
-    """Probabilities of the regimes for whoever knows the process and yesterday's states, and sees today's `SEEN`."""
-    history = draw(setting)
-    ((_, process),) = history.parts
-    before = np.vstack([start(), history.states[:-1]])
-    surprise = history.states - before @ process.matrix.T - process.constant
-    surprise -= process.seasonal_moves(history.days)[:, None] * process.season
-    return infer(process, surprise, SEEN, np.eye(4)[FIRST_REGIME])
+    return Simulated(panel, draw(setting).regimes, exact_filter(setting))
 
 
 def called(lake: Lake, market: Simulated, labels: Ints) -> tuple[History, slice]:
@@ -86,14 +72,6 @@ def test_given_the_true_regimes_it_comes_near_the_exact_filter(tmp_path) -> None
     ratios = [ratio(Lake(str(tmp_path)), seed) for seed in SEEDS]
     assert np.mean(ratios) >= 0.90
     assert max(ratios) <= 1.05
-
-
-@pytest.mark.benchmark
-@pytest.mark.timeout(1800)
-def test_given_the_true_regimes_it_reaches_95_percent_of_the_exact_filter_over_20_markets(tmp_path) -> None:
-    ratios = [ratio(Lake(str(tmp_path)), seed) for seed in MANY]
-    assert np.mean(ratios) >= 0.95
-    assert min(ratios) >= 0.85
 
 
 def test_given_the_rules_it_names_the_hidden_regime_as_well_as_the_rules_do_and_no_better(tmp_path) -> None:

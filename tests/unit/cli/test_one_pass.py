@@ -9,9 +9,10 @@ import pytest
 
 from cbi_common.core.errors import InfrastructureError, TransientError, UsageError
 from cbi_common.events.base import Envelope
+from cbi_common.events.monitoring import AlertRaised
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.runtime.commands import one_pass
-from cbi_common.runtime.commands.one_pass import Request, watch
+from cbi_common.runtime.commands.one_pass import Request, watch, with_late_alerts
 from cbi_common.runtime.deadletters import DeadLetter
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.streams import DEAD
@@ -151,3 +152,25 @@ def test_a_disk_that_stays_full_ends_the_run_with_a_reason(monkeypatch: pytest.M
     with pytest.raises(InfrastructureError, match="the disk is full; free space"):
         asyncio.run(one_pass._full_disk(Path("somewhere")))
     assert next(free, None) is None
+
+
+def test_an_alert_after_the_last_result_belongs_to_the_run_and_is_shown() -> None:
+    story, shown = Story(), Shown()
+    whole = story.whole()
+    away = AlertRaised(market="zl", severity="warning", source="trainer-cpu--track", what="models were not tracked")
+    late = story.tell(away)
+    of_another = late.model_copy(update={"id": "another", "correlationid": "req-2"})
+
+    async def alerts(subjects: list[str]) -> list[Envelope[Any]]:
+        assert subjects == [AlertRaised.subject]
+        return [late, of_another]
+
+    (run,) = Runs(whole).all()
+    journal: Any = SimpleNamespace(events=alerts)
+    again: Any = shown
+    found = asyncio.run(with_late_alerts(journal, run, again))
+    assert [event.id for event in found.of(AlertRaised)] == [late.id]
+    assert len(found.events) == len(run.events) + 1
+    assert shown.types == [late.type]
+    assert asyncio.run(with_late_alerts(journal, found, again)).events == found.events
+    assert shown.types == [late.type]

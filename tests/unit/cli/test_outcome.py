@@ -6,6 +6,7 @@ import pytest
 from cbi_common.core.errors import DataError, IncompleteError, UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Envelope
+from cbi_common.events.monitoring import AlertRaised
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.reporting.report import Measured
 from cbi_common.runtime import console
@@ -29,6 +30,16 @@ def test_a_whole_run_is_0_and_writes_its_report(tmp_path: Path, capsys) -> None:
     assert "SIMULATED" in told
     assert "BUY" in told
     assert "dense 1w failed: killed after 900 CPU seconds" in told
+
+
+def test_an_alert_is_told_and_stops_nothing(tmp_path: Path, capsys) -> None:
+    story = Story()
+    told = AlertRaised(market="zl", severity="warning", source="trainer-cpu--track", what="models were not tracked")
+    run = run_of([*story.whole(), story.tell(told)])
+    assert conclude(run, MEASURED, str(tmp_path / "out.json")) == 0
+    line = "trainer-cpu--track: models were not tracked"
+    assert json.loads((tmp_path / "out.json").read_text())["alerts"] == [line]
+    assert f"alert: {line}" in capsys.readouterr().out
 
 
 def test_real_data_is_not_called_simulated(capsys) -> None:

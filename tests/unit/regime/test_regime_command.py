@@ -58,14 +58,44 @@ def lines(capsys, *arguments: str) -> list[str]:
 def test_it_tells_the_state_how_sure_and_what_it_is_worth(home, capsys):
     told = lines(capsys, "--lake", home)
     assert any(line.startswith("Regime: normal, bull the session before · ZL") for line in told)
-    assert f"sessions in this state 3 since {story.AS_OF}" in told
+    assert f"state normal bull for 3 sessions, since {story.AS_OF}" in told
     chances = [line.split()[0] for line in told if line.startswith("P(")]
     assert chances == [f"P({state})" for state in Regime]
-    assert "accuracy 5 sessions ahead 80.0 % today's state; persistence 82.0 %" in told
-    ahead = [line for line in told if line.startswith("forecast of")]
-    assert ahead[0].startswith("forecast of 5 sessions ahead 81.0 % persistence 66.1 %; now crisis 5 %, bull 15 %")
-    assert ahead[1].startswith("forecast of 21 sessions ahead 71.3 %")
-    assert "challenger jump_model bull does not serve" in told
+    assert "P(crisis) 10.0 % 5 % in 5 sessions, 5 % in 21 sessions" in told
+    assert "accuracy on the day 99.0 % 57.0 % a tautology: the labels are rules of the same inputs" in told
+    assert "detection lag in sessions – 0.3 after the rules, of the changes it followed" in told
+    ahead = told.index("accuracy 5 sessions ahead 80.0 % 56.0 % 82.0 % of today's state")
+    assert told[ahead + 1 : ahead + 3] == ["of the forecast 81.0 % 66.1 %", "its Brier score 0.446 0.679"]
+    assert "of the forecast 71.3 % 66.1 %" in told
+
+
+def test_an_event_without_challenger_and_forecast_is_shown(home, capsys, monkeypatch):
+    bare = story.detected().model_copy(update={"challenger": None, "ahead": {}, "sessions_in_state": None})
+    monkeypatch.setattr(story, "detected", lambda: bare)
+    told = lines(capsys, "--lake", home)
+    assert "P(crisis) 10.0 %" in told
+    assert "accuracy 5 sessions ahead 80.0 % – 82.0 % of today's state" in told
+
+
+def test_what_followed_each_regime_is_counted_from_the_history(home, capsys):
+    told = lines(capsys, "--lake", home, "--transition")
+    # Twice a crisis became a bear market in one session; one more pair is spread over the four.
+    assert "1 crisis 8.3 % 8.3 % 75.0 % 8.3 %" in told
+    assert main(["regime", "--lake", home, "--transition", "--json"]) == 0
+    steps = json.loads(capsys.readouterr().out)["regime_transition"]
+    assert list(steps) == ["1", "5", "21"]
+    for step in steps.values():
+        assert [*step] == [str(state) for state in Regime]
+        for ends in step.values():
+            assert sum(ends.values()) == pytest.approx(1.0)
+
+
+def test_probabilities_stand_in_class_order_whatever_the_json_said():
+    chances = {"normal": 0.7, "bear": 0.1, "bull": 0.15, "crisis": 0.05}
+    one = RegimeAhead.model_validate(
+        {"probabilities": chances, "accuracy": 1, "persistence_accuracy": 1, "brier": 0, "persistence_brier": 0, "n": 1}
+    )
+    assert [*one.model_dump(mode="json")["probabilities"]] == [str(state) for state in Regime]
 
 
 def test_the_history_shows_the_newest_spell_first(home, capsys):

@@ -7,7 +7,7 @@ import pytest
 from cbi_common.core.errors import InfrastructureError, UsageError
 from cbi_common.storage.tracking.registry import CHALLENGER, CHAMPION, registered_name, set_champion
 from cbi_common.storage.tracking.runs import TrackedModel, log_models
-from cbi_common.storage.tracking.store import opened
+from cbi_common.storage.tracking.store import opened, reached
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's own, while it is imported
 
@@ -176,8 +176,9 @@ def test_a_store_that_is_away_is_a_line_without_its_password(away):
 
 def test_a_damaged_store_is_a_line_and_is_left_as_it_is(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"rotten" * 1000)
-    with pytest.raises(InfrastructureError, match="not a database"):
-        log_models(f"sqlite:///{tmp_path / 'mlflow.db'}", [ROW])
+    for call in (reached, lambda uri: log_models(uri, [ROW])):
+        with pytest.raises(InfrastructureError, match="not a database"):
+            call(f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert (tmp_path / "mlflow.db").read_bytes() == b"rotten" * 1000
 
 

@@ -45,7 +45,7 @@ def naive(data: Arrays, rate: float, trust: float) -> list[list[float]]:
         trusted = [0.0] + [independent[j] / (independent[j] + trust) for j in range(1, m)]
         trusted = [0.0 if np.isnan(said[t, j]) else k for j, k in enumerate(trusted)]
         squares = sum(k * k for k in trusted)
-        prior = [max(trusted) * k * k / squares if squares else 0.0 for k in trusted]
+        prior = [k * k / max(trusted) * k * k / squares if squares else 0.0 for k in trusted]
         prior[0] = 1.0 - sum(prior)
         votes = [p * exp(-rate * k) for p, k in zip(prior, lost, strict=True)]
         served.append([v / sum(votes) for v in votes])
@@ -120,3 +120,18 @@ def test_members_that_share_a_vote_weigh_as_one() -> None:
     alone = {**data, "forecasts": data["forecasts"][:, :2]}
     shared = expert_weights(**data, share=np.tile([1.0, 0.5, 0.5], (300, 1)))
     np.testing.assert_allclose(shared[:, 1:].sum(axis=1), expert_weights(**alone)[:, 1], rtol=1e-9)
+
+
+def test_a_newcomer_among_members_of_one_opinion_does_not_inherit_what_they_earned() -> None:
+    """Eight members say no change and share one vote; the ninth has been there for half of the time."""
+    rng = np.random.default_rng(8)
+    n = 800
+    sessions = np.arange(n, dtype=np.int64) * 5
+    y = rng.normal(0.0, 0.05, n)
+    said = np.zeros((n, 10))
+    said[:, 9] = rng.normal(0.0, 0.05, n)
+    said[: n // 2, 9] = np.nan
+    share = np.ones((n, 10))
+    share[:, :9] = 1.0 / 9.0
+    weights = expert_weights(said, y, np.full(n, 0.05), sessions, sessions + 126, share=share, rate=0.0)
+    assert weights[-1, 9] < 0.05

@@ -331,6 +331,17 @@ def test_a_model_that_could_not_be_registered_is_told_once(trained):
     assert asyncio.run(bench.handlers.track(event)) == []
 
 
+def test_another_store_is_told_of_what_the_first_one_has(trained, tmp_path):
+    bench, ref = trained
+    bench.workers.jobs[TRACK] = lambda arg: TRACKED
+    asyncio.run(bench.handlers.track(finished(bench, ref)))
+    moved = make_kit(tmp_path, workers=bench.workers, tracking="http://127.0.0.1:5000")
+    asyncio.run(TrainingHandlers(moved, TRAINER).track(finished(bench, ref)))
+    uris = [arg["uri"] for entry, arg in bench.workers.calls if entry == TRACK]
+    assert len(uris) == 2
+    assert uris[1] == "http://127.0.0.1:5000"
+
+
 def test_tracking_can_be_switched_off(trained, tmp_path):
     bench, ref = trained
     handlers = TrainingHandlers(make_kit(tmp_path, workers=bench.workers, tracking="off"), TRAINER)

@@ -13,6 +13,7 @@ from cbi_common.timeseries.dataset import Floats, Ints
 from cbi_common.timeseries.regimes import CLASSES, UNKNOWN
 from regime.domain.scores import accuracy
 from regime.domain.spells import spells
+from regime.domain.transition import transition
 
 AHEAD = (5, 21)
 """Sessions ahead of which a probability is given."""
@@ -95,6 +96,18 @@ def past_spells(table: pa.Table) -> list[dict[str, Any]]:
         }
         for spell in spells(states)
     ]
+
+
+def past_transitions(table: pa.Table) -> dict[str, dict[str, dict[str, float]]]:
+    """Return sessions ahead ("1", "5", "21"), label today and label then to its probability, of a stored history."""
+    sessions, labels = table["session"].to_numpy().astype(np.int64), codes(table["label"])
+    return {
+        str(n): {
+            str(start): {str(end): float(chance) for end, chance in zip(CLASSES, row, strict=True)}
+            for start, row in zip(CLASSES, transition(sessions, labels, n), strict=True)
+        }
+        for n in (1, *AHEAD)
+    }
 
 
 def codes(column: pa.ChunkedArray[Any]) -> Ints:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
 
 from cbi_common.core.regime import Regime
 from cbi_common.events.base import Contract, EventData, LakeRef, MarketId
 
 
+def _in_class_order(chances: dict[Regime, float]) -> dict[Regime, float]:
+    return {regime: chances[regime] for regime in Regime if regime in chances}
+
+
+Probabilities = Annotated[dict[Regime, float], AfterValidator(_in_class_order)]
+"""By regime, in the class order whatever the order in the JSON."""
+
+
 class RegimeAhead(Contract):
     """The forecast of the label some sessions ahead, and how such forecasts have done; scores on one set of rows."""
 
-    probabilities: dict[Regime, float]
+    probabilities: Probabilities
     accuracy: float | None
     persistence_accuracy: float | None
     """Of the label of the day itself."""
@@ -42,7 +52,7 @@ class RegimeDetected(EventData):
     run_id: str
     as_of: date
     state: Regime
-    probabilities: dict[Regime, float]
+    probabilities: Probabilities
     previous_state: Regime | None
     """State at the last session before as_of that the data hold, None when as_of is the first one called."""
     since: date | None = None

@@ -12,6 +12,7 @@ from cbi_common.core.regime import Regime
 from cbi_common.events.base import Contract, Envelope
 from cbi_common.events.data import DataExported, DataRejected, TableQuality
 from cbi_common.events.forecast import Combination, HorizonForecast, VolatilityScore
+from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.promotion import GateReport, ModelPromoted, PromotionRejected
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import Metrics, ModelFailed, ModelTrained
@@ -178,6 +179,8 @@ class Report(Contract):
     gates: dict[Horizon, GateReport]
     backtest: dict[str, Any] = {}
     """Empty until a procurement backtest exists."""
+    alerts: tuple[str, ...] = ()
+    """What went wrong beside the forecast: where, and what."""
     timings: Timings
     peak_rss_mb: float | None
 
@@ -222,6 +225,7 @@ def build_report(run: Run, measured: Measured | None = None) -> Report:
         missing=missing_horizons(run),
         explanations={h: _pick(ExplanationReport, e) for h, e in explained.items()},
         gates=gates(run),
+        alerts=tuple(f"{alert.data.source}: {alert.data.what}" for alert in run.of(AlertRaised)),
         timings=_timings(run, measured),
         peak_rss_mb=measured.peak_rss_mb if measured else None,
     )

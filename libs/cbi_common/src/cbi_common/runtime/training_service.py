@@ -113,7 +113,7 @@ class TrainingHandlers:
     async def _tracked(self, forecast: ForecastReady, uri: str) -> Sequence[str]:
         """Return what went wrong; what was not tracked is tried again when the run is made again."""
         results = self._results(self._manifest(forecast.manifest))
-        key = f"tracked/{digest(forecast.run_id, sorted(results))}"
+        key = f"tracked/{digest(uri, forecast.run_id, sorted(results))}"
         if not results or self._lake.find(key) is not None:
             return []
         argument = {

@@ -39,7 +39,7 @@ _ENVIRONMENT = {**dict.fromkeys(_THREADS, "1"), "PYTHONHASHSEED": "0", "TF_CPP_M
 _ATTEMPTS = 3
 _WALL_PER_CPU = 10
 _TAIL_BYTES = 20_000
-_NICENESS, _LAST = 5, 19
+_NICENESS, _LAST = 5, 10
 """The parent's event loop must stay able to say that the job is in progress; and of what nobody waits for."""
 
 

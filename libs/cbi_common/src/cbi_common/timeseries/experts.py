@@ -68,10 +68,15 @@ def expert_weights(
 
 
 def _prior(independent: Floats, trust: float, share: Floats | float) -> Floats:
-    """Shares before any error counts: together what the most trusted member has, the better known the more."""
+    """Shares before any error counts: the votes of the members, each cut to how far it is trusted itself.
+
+    Without the cut a newcomer among members that say no change, and so share one vote, would have nearly all that the
+    best known of them has earned.
+    """
     trusted = independent / (independent + trust)
     trusted[0] = 0.0
     votes = trusted**2 * share
-    prior: Floats = trusted.max() * votes / max(float(votes.sum()), 1e-300)
+    most = max(float(trusted.max()), 1e-300)
+    prior: Floats = trusted**2 / most * votes / max(float(votes.sum()), 1e-300)
     prior[0] = 1.0 - prior.sum()
     return prior

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -22,6 +22,7 @@ from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
 from cbi_common.storage.tracking.runs import TrackedModel, log_models
+from cbi_common.storage.tracking.store import reached
 from cbi_common.timeseries.dataset import Dataset
 from cbi_common.training.challengers import challengers
 from cbi_common.training.datasets import load_dataset
@@ -67,15 +68,21 @@ def track(arg: Mapping[str, Any]) -> dict[str, Any]:
     live = LiveMembers.model_validate(lake.get_json(LakeRef.model_validate(arg["members"])))
     models = [ModelTrained.model_validate(model) for model in arg["models"]]
     best = challengers(live, arg["suspect"])
+    uri = arg["uri"]
+    # Before anything is drawn, which takes longer than all the rest.
+    answer = _tried(lambda: reached(uri))
+    if not answer["logged"]:
+        return {**answer, "warnings": []}
     with TemporaryDirectory(prefix="cbi-tracking-") as scratch:
         show = _Pass(lake, manifest, Path(scratch), arg["loader"], arg["environment"], best)
-        return {**_logged(arg["uri"], show.rows(models)), "warnings": show.warnings}
+        rows = show.rows(models)
+        return {**_tried(lambda: log_models(uri, rows)), "warnings": show.warnings}
 
 
-def _logged(uri: str, rows: Sequence[TrackedModel]) -> dict[str, Any]:
+def _tried(call: Callable[[], str]) -> dict[str, Any]:
     for pause in (*PAUSES_S, None):
         try:
-            return {"logged": True, "message": log_models(uri, rows)}
+            return {"logged": True, "message": call()}
         except InfrastructureError as error:
             if pause is None:
                 return {"logged": False, "message": f"models were not tracked: {error.line()}"}

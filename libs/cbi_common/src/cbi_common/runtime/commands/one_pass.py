@@ -18,6 +18,7 @@ from cbi_common.core.clock import system_clock
 from cbi_common.core.errors import InfrastructureError, TransientError
 from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataRequested
+from cbi_common.events.monitoring import AlertRaised
 from cbi_common.markets.spec import load_market
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.reporting.report import Measured
@@ -90,6 +91,7 @@ async def make_pass(request: Request) -> tuple[Run, Measured]:
             await stack.bus.publish(event)
             run = await watch(journal, event.id, after, buried, shown, request.settings.stack_dir)
             await stack.settle(event.id, _SETTLE_PATIENCE_S)
+            run = await with_late_alerts(journal, run, shown)
     return run, Measured(
         wall_s=time.time() - psutil.Process().create_time(),  # imports and the stack's start included
         cores=request.settings.worker_slots,
@@ -127,6 +129,18 @@ async def watch(
         _dead_letter(journal, correlation_id, buried),
         _full_disk(stack_dir),
     )
+
+
+async def with_late_alerts(journal: Journal, run: Run, shown: Progress) -> Run:
+    """Return the run with the alerts that it raised after its last result: MLflow is told when all else is done."""
+    known = {event.id for event in run.events}
+    alerts = [event for event in await journal.events([AlertRaised.subject]) if event.id not in known]
+    late = [event for event in alerts if event.correlationid == run.correlation_id]
+    runs = Runs(run.events)
+    for event in late:
+        runs.apply(event)
+        shown.update(run, event)
+    return runs.get(run.correlation_id) or run
 
 
 async def _first(result: Coroutine[Any, Any, Run], *failures: Coroutine[Any, Any, NoReturn]) -> Run:

@@ -58,6 +58,8 @@ def _show(report: Report) -> None:
     failed = [model for model in report.models if model.status in ("failed", "missing")]
     for model in failed:
         click.echo(f"{model.model_id} {model.horizon} {model.status}: {model.error or 'no answer'}")
+    for alert in report.alerts:
+        click.echo(f"alert: {alert}")
     times = report.timings
     click.echo(
         f"{number(times.wall_s, 1)} s, {number(times.fit_cpu_s, 1)} CPU s of fits, {times.cores} cores, "

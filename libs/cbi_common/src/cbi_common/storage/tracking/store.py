@@ -54,6 +54,24 @@ def opened(uri: str) -> Iterator[MlflowClient]:
         raise InfrastructureError(reason, where=f"MLflow {shown}", hint="see docs/tracking.md") from error
 
 
+def reached(uri: str) -> str:
+    """Ask a store for something small, and say that it answered.
+
+    Parameters
+    ----------
+    uri : str
+        MLflow tracking URI.
+
+    Raises
+    ------
+    InfrastructureError
+        As `opened`.
+    """
+    with opened(uri) as client:
+        client.search_experiments(max_results=1)
+    return "the store answers"
+
+
 def experiment_of(client: MlflowClient, uri: str, name: str) -> str:
     """Return the id of an experiment, made where there is none; a file's plots and models lie beside it."""
     found = client.get_experiment_by_name(name)
