@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,19 @@ class Predictions:
     def target_sessions(self) -> Ints:
         """Session of each outcome."""
         return self.sessions + self.horizon.sessions
+
+    def matured(self, start: int, end: int) -> Predictions:
+        """Return the cutoffs from session ``start`` to ``end``, both included, whose outcome is known."""
+        rows = (self.sessions >= start) & (self.sessions <= end) & np.isfinite(self.y)
+        return replace(
+            self,
+            cutoffs=self.cutoffs[rows],
+            sessions=self.sessions[rows],
+            refit_sessions=self.refit_sessions[rows],
+            price=self.price[rows],
+            y_hat=self.y_hat[rows],
+            y=self.y[rows],
+        )
 
     def put(self, lake: Lake, key: str) -> LakeRef:
         """Store the table; an outcome that is not known is null."""

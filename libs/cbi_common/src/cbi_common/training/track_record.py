@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cbi_common.catalogue.spec import ModelSpec
 from cbi_common.events.manifest import RunManifest
@@ -33,19 +32,18 @@ def record_of(
         What the model was fitted on: the yardstick of a volatility model comes from its prices.
     """
     window = manifest.windows[predictions.horizon]
-    scored = (predictions.sessions >= window.start) & (predictions.sessions <= window.end)
-    rows = scored & np.isfinite(predictions.y)
-    if not rows.any():
+    rows = predictions.matured(window.start, window.end)
+    if not len(rows.sessions):
         return None
     if spec.quantity == "return":
-        price, unit, name = predictions.price[rows], market.unit, "no change"
-        forecast, actual = price * np.exp(predictions.y_hat[rows]), price * np.exp(predictions.y[rows])
-        yardstick = price
+        unit, name = market.unit, "no change"
+        forecast, actual = rows.price * np.exp(rows.y_hat), rows.price * np.exp(rows.y)
+        yardstick = rows.price
     else:
-        unit, name, daily = _DAILY, "EWMA 0.97", 100 / np.sqrt(predictions.horizon.sessions)
-        forecast, actual = daily * predictions.y_hat[rows], daily * predictions.y[rows]
-        yardstick = daily * _ewma(predictions, rows, dataset)
-    days = [session_date(int(session)) for session in predictions.target_sessions[rows]]
+        unit, name, daily = _DAILY, "EWMA 0.97", 100 / np.sqrt(rows.horizon.sessions)
+        forecast, actual = daily * rows.y_hat, daily * rows.y
+        yardstick = daily * _ewma(rows, dataset)
+    days = [session_date(int(session)) for session in rows.target_sessions]
     return Record(
         title=f"{title_of(spec.id, manifest, market)} at {predictions.horizon}",
         horizon=str(predictions.horizon),
@@ -63,8 +61,6 @@ def title_of(model_id: str, manifest: RunManifest, market: Market) -> str:
     return f"{'SIMULATED · ' if manifest.simulated else ''}{market.name} · as of {manifest.as_of} · {model_id}"
 
 
-def _ewma(predictions: Predictions, rows: NDArray[np.bool_], dataset: Dataset) -> Floats:
+def _ewma(rows: Predictions, dataset: Dataset) -> Floats:
     variance = ewma_variance(dataset.sessions, dataset.price)
-    return forecast_sd(
-        variance[np.searchsorted(dataset.sessions, predictions.sessions[rows])], predictions.horizon.sessions
-    )
+    return forecast_sd(variance[np.searchsorted(dataset.sessions, rows.sessions)], rows.horizon.sessions)

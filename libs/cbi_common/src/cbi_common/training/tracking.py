@@ -15,7 +15,7 @@ from cbi_common.catalogue.spec import ModelSpec, load_catalogue
 from cbi_common.core.errors import DataError, InfrastructureError, JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import LakeRef
-from cbi_common.events.forecast import LiveMembers
+from cbi_common.events.forecast import LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.training import ModelTrained
 from cbi_common.markets.spec import Market
@@ -67,12 +67,17 @@ def track(arg: Mapping[str, Any]) -> dict[str, Any]:
     manifest = RunManifest.model_validate(lake.get_json(LakeRef.model_validate(arg["manifest"])))
     live = LiveMembers.model_validate(lake.get_json(LakeRef.model_validate(arg["members"])))
     models = [ModelTrained.model_validate(model) for model in arg["models"]]
-    best = challengers(live, arg["suspect"])
     uri = arg["uri"]
     # Before anything is drawn, which takes longer than all the rest.
     answer = _tried(lambda: reached(uri))
     if not answer["logged"]:
         return {**answer, "warnings": []}
+
+    def scored(member: LiveMember, horizon: Horizon) -> Predictions:
+        window = manifest.windows[horizon]
+        return Predictions.get(lake, member.predictions).matured(window.start, window.end)
+
+    best = challengers(live, scored, arg["suspect"])
     with TemporaryDirectory(prefix="cbi-tracking-") as scratch:
         show = _Pass(lake, manifest, Path(scratch), arg["loader"], arg["environment"], best)
         rows = show.rows(models)
