@@ -44,6 +44,7 @@ MODELS = {
     "misspelt": trees(num_treees=5),
     "nobody_knows": {"learner": "oracle", "params": {}},
     "endless": trees(num_trees=10_000_000, num_leaves=60, min_data_in_leaf=1),
+    "hungry": trees(num_trees=10_000_000, num_leaves=50, min_data_in_leaf=1),
 }
 REASONS = {
     "constant": "the price does not move over 1w; check the canonical price",
@@ -54,12 +55,15 @@ REASONS = {
     "misspelt": "lightgbm: num_treees: Extra inputs are not permitted; correct the catalogue",
     "nobody_knows": "nobody_knows: no learner 'oracle' on this device; correct the catalogue",
     "endless": "endless-1w: ran past its limit of 2 CPU seconds",
+    "hungry": "MB of memory, the limit is 20; give it fewer columns or a shorter history",
 }
 
 
 def train(arg: dict[str, Any]) -> dict[str, Any]:
-    """The trainer's job in a child process, with the test's catalogue."""
+    """The trainer's job in a child process, with the test's catalogue and, for one model, less memory."""
     use_catalogue()
+    if arg["job"]["model_id"] == "hungry":
+        jobs.MEMORY_LIMIT_MB = 20
     return jobs.train(arg)
 
 

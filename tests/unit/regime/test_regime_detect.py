@@ -60,9 +60,15 @@ def detect(lake: Lake, data: DataExported) -> RegimeDetected:
     return RegimeDetected.model_validate(jobs.detect(arg))
 
 
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """Keeps what was fitted for all of these tests."""
+    return Lake(str(tmp_path_factory.mktemp("lake")))
+
+
 @pytest.fixture
-def lake(tmp_path):
-    return Lake(str(tmp_path / "lake"))
+def fresh(tmp_path):
+    return Lake(str(tmp_path / "fresh"))
 
 
 def test_detects_state_probabilities_and_scores(lake):
@@ -78,8 +84,7 @@ def test_detects_state_probabilities_and_scores(lake):
     assert history["state"][-2] == found.previous_state
 
 
-def test_what_comes_later_changes_no_earlier_call(lake, tmp_path):
-    fresh = Lake(str(tmp_path / "fresh"))
+def test_what_comes_later_changes_no_earlier_call(lake, fresh):
     clean = get_table(lake, detect(lake, export(lake)).history)
     for poison_after in (650, 755, 756, 900):
         poisoned = get_table(fresh, detect(fresh, export(fresh, poison_after=poison_after)).history)
@@ -88,11 +93,11 @@ def test_what_comes_later_changes_no_earlier_call(lake, tmp_path):
         assert not poisoned.slice(rows).equals(clean.slice(rows))
 
 
-def test_one_more_day_fits_nothing(lake, monkeypatch):
-    first = get_table(lake, detect(lake, export(lake, N - 1)).history)
+def test_one_more_day_fits_nothing(fresh, monkeypatch):
+    first = get_table(fresh, detect(fresh, export(fresh, N - 1)).history)
     for model in (lightgbm_multiclass, jump_model):
         monkeypatch.setattr(model, "fit", lambda *_: pytest.fail("fitted again"))
-    second = get_table(lake, detect(lake, export(lake)).history)
+    second = get_table(fresh, detect(fresh, export(fresh)).history)
     assert second.slice(0, len(first)).equals(first)
 
 

@@ -69,8 +69,8 @@ def test_models_are_compared_on_the_cutoffs_that_they_share() -> None:
 
 
 def test_one_with_few_cutoffs_neither_wins_nor_narrows_what_the_others_share() -> None:
-    better_late = np.where(np.arange(100) < 80, 0.02, 0.5)
-    members = Members().add("a", better_late).add("b", 0.1).add("few", 0.001, first=80)
+    better_at_first = np.where(np.arange(100) < 80, 0.02, 0.5)
+    members = Members().add("a", better_at_first).add("b", 0.2).add("few", 0.001, first=80)
     assert members.best() == "a"
 
 

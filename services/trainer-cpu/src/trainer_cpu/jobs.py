@@ -6,6 +6,7 @@ from typing import Any
 
 from cbi_common.training import job
 from cbi_common.training.learner import Learner
+from cbi_common.training.resident_memory import LIMIT_MB, resident_limit
 from trainer_cpu.adapters.arch_garch import fit_garch, fit_gjr
 from trainer_cpu.adapters.lightgbm_regression import LightGbm
 from trainer_cpu.adapters.prophet_curve import ProphetCurve
@@ -20,6 +21,8 @@ from trainer_cpu.domain.smoothing import Smoothing
 from trainer_cpu.domain.theta import Theta
 from trainer_cpu.domain.variance import Garch, ewma
 from trainer_cpu.environment import ENVIRONMENT
+
+MEMORY_LIMIT_MB = LIMIT_MB
 
 LEARNERS: tuple[Learner[Any], ...] = (
     Recursive("no_change", Drift, no_change, of_changes=False),
@@ -46,4 +49,6 @@ def train(arg: dict[str, Any]) -> dict[str, Any]:
     dict
         ``models``: data of the `ModelTrained` events; ``warnings``: none on a CPU.
     """
-    return {"models": [m.model_dump(mode="json") for m in job.train(arg, LEARNERS, ENVIRONMENT)], "warnings": []}
+    with resident_limit("trainer-cpu", "give it fewer columns or a shorter history", limit_mb=MEMORY_LIMIT_MB):
+        models = job.train(arg, LEARNERS, ENVIRONMENT)
+    return {"models": [m.model_dump(mode="json") for m in models], "warnings": []}

@@ -16,6 +16,7 @@ from cbi_common.events.manifest import RunManifest
 from cbi_common.storage.lake import Lake
 from cbi_common.training import job
 from cbi_common.training.datasets import load_dataset
+from cbi_common.training.resident_memory import LIMIT_MB, resident_limit
 from trainer_metal.adapters import saved_model
 from trainer_metal.adapters.accelerator import place
 from trainer_metal.adapters.checkpoints import Checkpoints
@@ -23,7 +24,6 @@ from trainer_metal.adapters.keras_dense import Dense
 from trainer_metal.adapters.keras_search import RANDOM
 from trainer_metal.adapters.keras_sequence import SequenceNet
 from trainer_metal.adapters.keras_volatility import DenseVolatility
-from trainer_metal.adapters.resident_memory import LIMIT_MB, resident_limit
 from trainer_metal.environment import ENVIRONMENT
 
 LOCK = Path("/tmp/cbi-metal.lock")  # noqa: S108  # a Mac gives each user a folder of temporary files of his own
@@ -45,7 +45,8 @@ def train(arg: dict[str, Any]) -> dict[str, Any]:
         ``models``: data of the `ModelTrained` events; ``warnings``: why an accelerator that is present was not used,
         and trouble with checkpoints.
     """
-    with FileLock(LOCK, mode=0o666), resident_limit(MEMORY_LIMIT_MB):
+    watched = resident_limit("trainer-metal", "give it a smaller batch, window or width", limit_mb=MEMORY_LIMIT_MB)
+    with FileLock(LOCK, mode=0o666), watched:
         placement = place()
         environment = replace(ENVIRONMENT, accelerator=placement.accelerator, precision=placement.precision)
         device, checkpoints = placement.tensorflow_device, Checkpoints(Path(arg["checkpoints"]), arg["key"])

@@ -9,7 +9,7 @@ import pytest
 
 from cbi_common.core.errors import JobError
 from cbi_common.runtime.workers import Workers
-from trainer_metal.adapters.resident_memory import resident_limit
+from cbi_common.training.resident_memory import resident_limit
 
 
 def test_too_much_memory_is_said_once() -> None:
@@ -20,7 +20,7 @@ def test_too_much_memory_is_said_once() -> None:
         said.append(error)
         told.set()
 
-    with resident_limit(1, end, every_s=0.01):
+    with resident_limit("trainer", "give it a smaller batch", limit_mb=1, end=end, every_s=0.01):
         assert told.wait(10)
     (error,) = said
     assert "the limit is 1" in error.line()
@@ -29,14 +29,14 @@ def test_too_much_memory_is_said_once() -> None:
 
 def test_within_the_limit_nothing_is_said_and_nothing_stays() -> None:
     before = threading.active_count()
-    with resident_limit(1e6, lambda error: pytest.fail(error.line()), every_s=0.01):
+    with resident_limit("t", "h", limit_mb=1e6, end=lambda error: pytest.fail(error.line()), every_s=0.01):
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
 
 
 def hungry(arg: dict[str, int]) -> dict[str, int]:
     """Hold memory for ever."""
-    with resident_limit(arg["limit_mb"]):
+    with resident_limit("trainer", "hold less", limit_mb=arg["limit_mb"]):
         held = b"x" * (200 << 20)
         threading.Event().wait()
     return {"held": len(held)}
