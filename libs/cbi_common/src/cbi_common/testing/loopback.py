@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cbi_common.core.errors import JobError
+from cbi_common.core.errors import JobError, NotYet
 from cbi_common.core.identity import canonical_json
 from cbi_common.events.base import Envelope, EventData
 from cbi_common.runtime.service import Kit, discover
@@ -87,7 +87,11 @@ class Loopback:
             for subscription in service.subscriptions:
                 if subscription.event.subject != envelope.subject:
                     continue
-                for outgoing in await subscription.handler(envelope):
+                try:
+                    returned = await subscription.handler(envelope)
+                except NotYet:
+                    continue  # time stands still here
+                for outgoing in returned:
                     cause = outgoing.cause or envelope
                     caused.append(
                         cause.caused(outgoing.data, source=service.name, now=NOW, discriminator=outgoing.discriminator)
