@@ -12,7 +12,7 @@ from cbi_common.events.base import Envelope
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.runtime.commands import one_pass
-from cbi_common.runtime.commands.one_pass import Request, watch, with_late_alerts
+from cbi_common.runtime.commands.one_pass import Request, watch, with_late
 from cbi_common.runtime.deadletters import DeadLetter
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.streams import DEAD
@@ -168,9 +168,9 @@ def test_an_alert_after_the_last_result_belongs_to_the_run_and_is_shown() -> Non
     (run,) = Runs(whole).all()
     journal: Any = SimpleNamespace(events=alerts)
     again: Any = shown
-    found = asyncio.run(with_late_alerts(journal, run, again))
+    found = asyncio.run(with_late(journal, run, again, AlertRaised))
     assert [event.id for event in found.of(AlertRaised)] == [late.id]
     assert len(found.events) == len(run.events) + 1
     assert shown.types == [late.type]
-    assert asyncio.run(with_late_alerts(journal, found, again)).events == found.events
+    assert asyncio.run(with_late(journal, found, again, AlertRaised)).events == found.events
     assert shown.types == [late.type]

@@ -11,11 +11,9 @@ from pydantic import ValidationError
 from cbi_common.core.errors import InfrastructureError
 from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataExported, DataRejected, DataRequested
-from cbi_common.events.manifest import RunManifest
+from cbi_common.events.manifest import GRID, RunManifest
 from cbi_common.runtime.service import Kit, Outgoing
 from ingest.adapters import gauges
-
-_GRID = "grid"
 
 
 class Handlers:
@@ -29,7 +27,7 @@ class Handlers:
         self._settings, self._lake, self._workers, self._state = kit.settings, kit.lake, kit.workers, kit.state
 
     async def export(self, event: Envelope[DataRequested]) -> Sequence[Outgoing]:
-        """Export the market as of the requested day."""
+        """Export the market as of the requested day, with a refit of every model there if that is asked for."""
         asked = event.data
         latest = await self._latest(asked.market)
         request = {
@@ -37,9 +35,11 @@ class Handlers:
             "as_of": None if asked.as_of is None else asked.as_of.isoformat(),
             "profile": asked.profile,
             "datasets": list(asked.datasets),
-            "retrain_cause": None,
+            "retrain_cause": event.id if asked.refit else None,
+            "audit": asked.audit,
         }
-        return await self._run(request, latest, asked.reason)
+        inherited = self._inherited(latest) if asked.refits is None else asked.model_dump(mode="json")["refits"]
+        return await self._run({**request, "inherited_refits": inherited}, asked.reason)
 
     async def complete(self, event: Envelope[DataExported]) -> Sequence[Outgoing]:
         """Complete a bare ``data.exported``: the latest export, and a refit of every model at its as_of."""
@@ -57,17 +57,17 @@ class Handlers:
             "as_of": None if asked.as_of is None else asked.as_of.isoformat(),
             "profile": asked.profile or known_profile or "quick",
             "retrain_cause": event.id,
+            "inherited_refits": self._inherited(latest),
         }
-        return await self._run(request, latest, asked.reason)
+        return await self._run(request, asked.reason)
 
-    async def _run(self, request: dict[str, Any], latest: DataExported | None, reason: str) -> Sequence[Outgoing]:
+    async def _run(self, request: dict[str, Any], reason: str) -> Sequence[Outgoing]:
         argument = {
             **request,
             "markets": self._settings.markets,
             "finbert": self._settings.finbert,
             "lake": self._lake.url,
             "warehouse": self._settings.warehouse,
-            "inherited_refits": self._inherited(latest),
         }
         done = await self._workers.run("ingest.jobs:export", argument, label=f"export {request['market']}")
         if "rejected" in done.value:
@@ -103,7 +103,7 @@ class Handlers:
                 where=f"lake {latest.manifest.key}",
                 hint="start with an empty lake, or `cbi run --lake DIR`",
             ) from error
-        return [refit.model_dump(mode="json") for refit in manifest.refits if refit.cause != _GRID]
+        return [refit.model_dump(mode="json") for refit in manifest.refits if refit.cause != GRID]
 
 
 def _key(market: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -54,6 +54,8 @@ class ExportRequest(BaseModel):
     inherited_refits: tuple[Refit, ...] = ()
     datasets: tuple[str, ...] = ()
     """Wide tables to export; none: all that the market file names."""
+    audit: Literal["all", "used"] = "all"
+    """Tables to audit."""
 
 
 def export(arg: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +206,7 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
     done = _intact(lake, key)
     if done is not None:
         return {"exported": done}
-    judgement = judge(market, warehouse, request.as_of)
+    judgement = judge(market, warehouse, request.as_of, unread=request.audit == "all")
     verdict = judgement.verdict
     if verdict.refusal is not None:
         return _rejected(request, warehouse, verdict.refusal, verdict, _put_report(lake, judgement))

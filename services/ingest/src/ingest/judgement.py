@@ -41,26 +41,32 @@ class Judgement:
         return {"tables": {name: _entry(judged) for name, judged in sorted(self.tables.items())}}
 
 
-def judge(market: Market, warehouse: Warehouse, requested: date | None) -> Judgement:
+def judge(market: Market, warehouse: Warehouse, requested: date | None, *, unread: bool = True) -> Judgement:
     """Examine the market's series as of ``requested``, and audit every table of the warehouse.
 
-    What the audit finds decides nothing that a fold sees: datasets mask their own values, row by row.
+    With ``unread`` false only the tables that the market's series and datasets are read from. What the audit finds
+    decides nothing that a fold sees: datasets mask their own values, row by row.
     """
     verdict = examine(market, read_sources(market, warehouse), requested)
     judged = with_newest(market, verdict.quality, verdict.series)
     tables = {name: Judged(quality, verdict.flaws[name]) for name, quality in judged.items()}
-    for name, flaws, rows in _audits(market, warehouse, verdict):
+    for name, flaws, rows in _audits(market, warehouse, verdict, unread=unread):
         tables[name] = tables[name].merged(flaws) if name in tables else judge_unread(market, name, rows, flaws)
     quality = {name: table.quality for name, table in tables.items()}
     return Judgement(replace(verdict, quality=quality), tables)
 
 
-def _audits(market: Market, warehouse: Warehouse, verdict: Verdict) -> Iterator[tuple[str, tuple[Flaw, ...], int]]:
+def _audits(
+    market: Market, warehouse: Warehouse, verdict: Verdict, *, unread: bool
+) -> Iterator[tuple[str, tuple[Flaw, ...], int]]:
     known = None
     if market.price in verdict.series:
         lags = {spec.name: spec.release_lag_sessions for spec in market.series if spec.name in verdict.series}
         known = Known(verdict.series[market.price], verdict.series, lags)
+    read = {*market.tables, *(spec.table for spec in market.datasets)}
     for name in warehouse.tables():
+        if not unread and name not in read:
+            continue
         try:
             rows = warehouse.rows(name)
             flaws = _too_long(rows) if rows > MOST_ROWS else audit(market, name, warehouse.read(name), known)

@@ -39,6 +39,8 @@ class EventData(Contract):
     """Base of the data of every event; a subclass names its subject once."""
 
     subject: ClassVar[str]
+    begins_pass: ClassVar[bool] = False
+    """Whether an event of this class, even one that another event caused, begins a pass of its own."""
     _registry: ClassVar[dict[str, type[EventData]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -94,7 +96,8 @@ class Envelope(Contract, Generic[DataT]):
     def caused(self, data: EventData, *, source: str, now: datetime, discriminator: str = "") -> Envelope[EventData]:
         """Return the envelope of an event that this one led to; equal arguments give an equal id."""
         event_id = derived_id(self.id, data.subject, discriminator)
-        return _envelope(data, source=source, now=now, event_id=event_id, correlation=self.correlationid, cause=self.id)
+        correlation = event_id if data.begins_pass else self.correlationid
+        return _envelope(data, source=source, now=now, event_id=event_id, correlation=correlation, cause=self.id)
 
     def to_json(self) -> bytes:
         """Serialise for the wire."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from cbi_common.events.base import Contract, EventData, LakeRef, MarketId, Sha256
-from cbi_common.events.manifest import Profile
+from cbi_common.events.manifest import Profile, Refit
 
 Severity = Literal["info", "repaired", "rejected"]
 Verdict = Literal["ok", "repaired", "rejected", "unused"]
@@ -61,6 +61,7 @@ class DataRequested(EventData):
     """An export is asked for."""
 
     subject: ClassVar[str] = "data.requested"
+    begins_pass: ClassVar[bool] = True
 
     market: MarketId
     as_of: date | None = None
@@ -68,6 +69,12 @@ class DataRequested(EventData):
     profile: Profile = "quick"
     datasets: tuple[str, ...] = ()
     reason: str = "by hand"
+    refit: bool = False
+    """Fit every model at as_of, whatever the grid of refits says; the id of this event is the refit's cause."""
+    refits: tuple[Refit, ...] | None = None
+    """Refits off the grid to go on with; None: those of the latest export."""
+    audit: Literal["all", "used"] = "all"
+    """Tables that are audited: all of the warehouse, or those that the market reads. No forecast depends on it."""
 
 
 class DataExported(EventData):

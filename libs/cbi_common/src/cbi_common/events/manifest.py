@@ -12,6 +12,10 @@ from cbi_common.events.base import Contract, LakeRef, MarketId
 Profile = Literal["smoke", "quick", "standard", "full"]
 
 
+GRID = "grid"
+"""Cause of a refit that the grid alone asks for."""
+
+
 class Refit(Contract):
     """One refit date, the models fitted on it, and why."""
 

@@ -44,6 +44,13 @@ class DriftDetected(EventData):
     kind: Literal["performance", "feature", "importance", "correlation", "regime"]
     evidence: dict[str, Any]
     action: Literal["retrain", "alert"]
+    run_id: str | None = None
+    as_of: date | None = None
+    horizon: Horizon | None = None
+    what: str = ""
+    """In one line."""
+    since: date | None = None
+    """First day on which it could be seen."""
 
 
 class AlertRaised(EventData):
@@ -57,3 +64,12 @@ class AlertRaised(EventData):
     """Service and handler."""
     what: str
     hint: str = ""
+    """What to do."""
+    condition: str = ""
+    """Name of what is wrong, the same for as long as it lasts; empty: it happened once and is over."""
+    where: str = ""
+    """Table, pair of series, horizon or regime concerned."""
+    as_of: date | None = None
+    since: date | None = None
+    resolved: bool = False
+    """The condition, raised before, holds no more."""

@@ -152,6 +152,20 @@ class Delivery:
             if hand.event is not None and hand.event.correlationid == correlation_id
         ]
 
+    async def idle(self) -> bool:
+        """Return whether nothing is in hand and no consumer has a message that it was not given yet.
+
+        What was put off, to be delivered again later, does not count.
+        """
+        if self._in_hand:
+            return False
+        for subscription in self._subscriptions.values():
+            with unavailable(subscription.durable):
+                stream = stream_of(subscription.event.subject)
+                if (await self._bus.jetstream.consumer_info(stream, subscription.durable)).num_pending:
+                    return False
+        return not self._in_hand
+
     async def stop(self) -> None:
         """Pull no more, cancel what is in hand and give it back to the bus at once."""
         self._stopping = True

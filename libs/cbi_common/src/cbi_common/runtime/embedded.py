@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from types import TracebackType
 
+from cbi_common.core.clock import Clock, system_clock
 from cbi_common.core.errors import InfrastructureError
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.host import Host
@@ -20,6 +21,7 @@ from cbi_common.runtime.settings import Settings
 _log = logging.getLogger(__name__)
 
 _SETTLE_S = 0.1
+_LOOKS = 2  # a message on its way from the bus to a service is seen by neither
 
 
 class Stack:
@@ -31,6 +33,8 @@ class Stack:
         Where the lake is; a bus named there is not used, the stack brings its own.
     services : iterable of str, optional
         Services to run; None runs all that are installed.
+    clock : Clock
+        Time by which they live.
 
     Attributes
     ----------
@@ -42,8 +46,9 @@ class Stack:
         Seconds that the start took.
     """
 
-    def __init__(self, settings: Settings, services: Iterable[str] | None = None) -> None:
+    def __init__(self, settings: Settings, services: Iterable[str] | None = None, clock: Clock = system_clock) -> None:
         self.settings = settings
+        self._clock = clock
         self.started_s = 0.0
         self._names = services
         self._lock = StackLock(settings.stack_dir)
@@ -106,7 +111,7 @@ class Stack:
             self._bus = Bus(self.settings, "stack")
             await self._bus.connect()
             await self._bus.declare_streams()
-            self._host = Host(self.settings, self._bus, discover(self._names).values())
+            self._host = Host(self.settings, self._bus, discover(self._names).values(), self._clock)
             await self._host.open()
             await self._host.start()
             self._lock.announce(self.settings)
@@ -132,6 +137,17 @@ class Stack:
                 return
             await asyncio.sleep(_SETTLE_S)
         _log.warning("%s still at work; it goes on with the next start", ", ".join(busy))
+
+    async def idle(self) -> None:
+        """Wait until no service has anything to do: whatever the last event led to has been led to."""
+        looks = 0
+        while looks < _LOOKS:
+            await asyncio.sleep(_SETTLE_S)
+            # One after the other: the first that is busy settles it.
+            busy = False
+            for service in self.services:
+                busy = busy or not await service.idle()
+            looks = 0 if busy else looks + 1
 
     async def _stop(self) -> None:
         if self._host is not None:

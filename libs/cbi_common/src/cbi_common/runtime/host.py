@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from cbi_common.core.clock import system_clock
+from cbi_common.core.clock import Clock, system_clock
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.ops import ops_app
 from cbi_common.runtime.service import Build, Kit, Service
@@ -28,15 +28,17 @@ class Host:
         Connection that the shared state goes over.
     builds : iterable of Build
         What builds the services, from `discover`.
+    clock : Clock
+        Time by which they live.
     """
 
-    def __init__(self, settings: Settings, bus: Bus, builds: Iterable[Build]) -> None:
+    def __init__(self, settings: Settings, bus: Bus, builds: Iterable[Build], clock: Clock = system_clock) -> None:
         kit = Kit(
             settings=settings,
             lake=Lake(settings.lake),
             workers=Workers(settings.worker_slots, settings.job_cpu_limit_s),
             state=State(bus),
-            clock=system_clock,
+            clock=clock,
         )
         self.services: list[Service] = [build(kit) for build in builds]
         self._undelivered = Undelivered(bus, kit.clock)

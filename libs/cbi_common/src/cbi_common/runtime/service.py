@@ -104,6 +104,10 @@ class Service:
         """Whether the bus is connected and every subscription runs."""
         return self.bus.connected and self.delivery.running
 
+    async def idle(self) -> bool:
+        """Return whether it has nothing to do."""
+        return await self.delivery.idle()
+
     def at_work_on(self, correlation_id: str) -> list[str]:
         """Return the handlers that have an event of this correlation in hand."""
         return self.delivery.at_work_on(correlation_id)

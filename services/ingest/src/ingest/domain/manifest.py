@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cbi_common.catalogue.spec import Catalogue, ModelSpec, ProfileSpec
 from cbi_common.core.horizon import Horizon
-from cbi_common.events.manifest import Member, Profile, Refit, ScoredWindow
+from cbi_common.events.manifest import GRID, Member, Profile, Refit, ScoredWindow
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.folds import refit_grid, window
 
@@ -70,7 +70,7 @@ def plan_run(
         for session in layout.grid(model, served[model.id], as_of_session):
             on_grid.setdefault(session, []).append(model.id)
     ids = tuple(model.id for model in models)
-    refits = {(session, "grid"): _refit(session, tuple(on_grid[session]), "grid") for session in sorted(on_grid)}
+    refits = {(session, GRID): _refit(session, tuple(on_grid[session]), GRID) for session in sorted(on_grid)}
     for refit in inherited:
         kept = tuple(model for model in refit.model_ids if model in ids)
         if kept and refit.session <= as_of_session:

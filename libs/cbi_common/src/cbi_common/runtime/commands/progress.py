@@ -65,6 +65,19 @@ def progress(settings: Settings) -> Iterator[Progress]:
         yield Live(bars, console)
 
 
+class Silent:
+    """Nothing: somebody else says how it goes."""
+
+    def started(self, seconds: float, services: int) -> None:
+        """Take note."""
+
+    def beside(self, unfinished: int) -> None:
+        """Take note."""
+
+    def update(self, run: Run, event: Envelope[Any]) -> None:
+        """Take note."""
+
+
 class Lines:
     """One line per step, for a log file."""
 
