@@ -158,12 +158,12 @@ def test_a_child_and_what_it_started_die_with_a_parent_that_is_killed(tmp_path: 
 
 
 def _children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if _is_job(p)]
+    return [p for p in psutil.Process().children(recursive=True) if _is_job(p)]
 
 
 def _is_job(process: psutil.Process) -> bool:
     try:
-        return "cbi_common.runtime.child" in process.cmdline()
+        return "cbi_common.runtime.child" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:  # it ended, or is a zombie, since the list was made
         return False
 

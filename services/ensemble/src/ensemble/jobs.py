@@ -26,6 +26,7 @@ from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 from cbi_common.timeseries.regimes import CLASSES, UNKNOWN, rule_labels
 from cbi_common.training.datasets import load_dataset
 from cbi_common.training.predictions import Predictions
+from ensemble.adapters.lightgbm_weights import load_library
 from ensemble.domain.report import Window, forecast, scored, volatility_scores
 from ensemble.domain.scrutiny import repeated, suspects
 from ensemble.domain.serve import EWMA, History, HorizonServed, MemberForecasts, history, serve
@@ -34,6 +35,11 @@ from ensemble.meta_learner import meta_weights
 
 VOLATILITY = "volatility"
 """Family of the models that forecast how much the price will move, and not where to."""
+
+
+def warm() -> None:
+    """Load what every job needs."""
+    load_library()
 
 
 def combine(arg: dict[str, Any]) -> dict[str, Any]:

@@ -44,8 +44,8 @@ class Judgement:
 def judge(market: Market, warehouse: Warehouse, requested: date | None, *, unread: bool = True) -> Judgement:
     """Examine the market's series as of ``requested``, and audit every table of the warehouse.
 
-    With ``unread`` false only the tables that the market's series and datasets are read from. What the audit finds
-    decides nothing that a fold sees: datasets mask their own values, row by row.
+    With ``unread`` false only the tables that the market's series are read from. What the audit finds decides nothing
+    that a fold sees: datasets mask their own values, row by row.
     """
     verdict = examine(market, read_sources(market, warehouse), requested)
     judged = with_newest(market, verdict.quality, verdict.series)
@@ -63,9 +63,8 @@ def _audits(
     if market.price in verdict.series:
         lags = {spec.name: spec.release_lag_sessions for spec in market.series if spec.name in verdict.series}
         known = Known(verdict.series[market.price], verdict.series, lags)
-    read = {*market.tables, *(spec.table for spec in market.datasets)}
     for name in warehouse.tables():
-        if not unread and name not in read:
+        if not unread and name not in market.tables:
             continue
         try:
             rows = warehouse.rows(name)

@@ -8,7 +8,7 @@ from cbi_common.training import job
 from cbi_common.training.learner import Learner
 from cbi_common.training.resident_memory import LIMIT_MB, resident_limit
 from trainer_cpu.adapters.arch_garch import fit_garch, fit_gjr
-from trainer_cpu.adapters.lightgbm_regression import LightGbm
+from trainer_cpu.adapters.lightgbm_regression import LightGbm, load_library
 from trainer_cpu.adapters.prophet_curve import ProphetCurve
 from trainer_cpu.adapters.statsforecast_fits import fit_arma, fit_ets, fit_theta
 from trainer_cpu.adapters.xgboost_dart import XgboostDart
@@ -39,6 +39,11 @@ LEARNERS: tuple[Learner[Any], ...] = (
     LightGbm(),
     XgboostDart(),
 )
+
+
+def warm() -> None:
+    """Load what most jobs need and what is the same for all of them."""
+    load_library()
 
 
 def train(arg: dict[str, Any]) -> dict[str, Any]:

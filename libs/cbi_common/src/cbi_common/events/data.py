@@ -74,7 +74,7 @@ class DataRequested(EventData):
     refits: tuple[Refit, ...] | None = None
     """Refits off the grid to go on with; None: those of the latest export."""
     audit: Literal["all", "used"] = "all"
-    """Tables that are audited: all of the warehouse, or those that the market reads. No forecast depends on it."""
+    """Tables that are audited: all of the warehouse, or those that a series is read from. No forecast depends on it."""
 
 
 class DataExported(EventData):

@@ -7,10 +7,8 @@ import json
 import logging
 import os
 import signal
-import sys
 import tempfile
 import time
-from asyncio.subprocess import STDOUT, Process, create_subprocess_exec
 from contextlib import ExitStack, suppress
 from copy import copy
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from typing import IO, Any, Self
 from cbi_common.core import errors
 from cbi_common.core.errors import CbiError, InfrastructureError, JobError
 from cbi_common.runtime import telemetry
+from cbi_common.runtime.offspring import Child, Files, Offspring
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +67,7 @@ class Workers:
         self.slots = slots
         self._cpu_limit_s = cpu_limit_s
         self._niceness = _NICENESS
+        self._offspring = Offspring(_ENVIRONMENT)
         self._free = asyncio.Semaphore(slots)
 
     @cached_property
@@ -105,10 +105,10 @@ class Workers:
         limit = cpu_limit_s if cpu_limit_s is not None else self._cpu_limit_s
         name = label or entry
         limits = {"cpu_limit_s": limit, "niceness": self._niceness}
-        order = json.dumps({"entry": entry, "argument": argument, **limits}).encode()
+        order = _Order(entry, name, json.dumps({"entry": entry, "argument": argument, **limits}).encode())
         async with self._free:
             for attempt in range(1, _ATTEMPTS + 1):
-                result = await _attempt(order, limit, name)
+                result = await _attempt(self._offspring, order, limit)
                 if result is not None:
                     telemetry.JOB_CPU_SECONDS.labels(entry).observe(result.cpu_s)
                     telemetry.JOB_PEAK_MEGABYTES.labels(entry).observe(result.peak_mb)
@@ -117,27 +117,26 @@ class Workers:
         raise JobError(f"was killed {_ATTEMPTS} times", where=name, hint="is memory short? use fewer cores")
 
 
-async def _attempt(order: bytes, cpu_limit_s: float, name: str) -> JobResult | None:
+@dataclass(frozen=True)
+class _Order:
+    entry: str
+    name: str
+    payload: bytes
+
+
+async def _attempt(offspring: Offspring, order: _Order, cpu_limit_s: float) -> JobResult | None:
     """Run one child; None when something killed it."""
-    started = time.monotonic()
+    started, name = time.monotonic(), order.name
     with ExitStack() as files:
         try:
             ordered, answered, spoken = (files.enter_context(tempfile.TemporaryFile()) for _ in range(3))
-            ordered.write(order)
+            ordered.write(order.payload)
             ordered.seek(0)
             lifeline_end, lifeline = os.pipe()
             files.callback(os.close, lifeline)
             files.callback(os.close, lifeline_end)
-            process = await create_subprocess_exec(
-                *(sys.executable, "-m", "cbi_common.runtime.child"),
-                *(str(ordered.fileno()), str(answered.fileno()), name),
-                stdin=lifeline_end,
-                stdout=spoken,
-                stderr=STDOUT,
-                env=_environment(),
-                pass_fds=(ordered.fileno(), answered.fileno()),
-                start_new_session=True,
-            )
+            given = Files(ordered.fileno(), answered.fileno(), lifeline_end, spoken.fileno())
+            process = await offspring.start(order.entry, name, given, _environment())
         except OSError as error:
             raise InfrastructureError(f"cannot start a child process: {error}", where=name) from error
         status = await _end_of(process, _WALL_PER_CPU * cpu_limit_s, name)
@@ -160,7 +159,7 @@ def _environment() -> dict[str, str]:
     return {**inherited, **_ENVIRONMENT}
 
 
-async def _end_of(process: Process, limit_s: float, name: str) -> int:
+async def _end_of(process: Child, limit_s: float, name: str) -> int:
     try:
         async with asyncio.timeout(limit_s):
             return await process.wait()

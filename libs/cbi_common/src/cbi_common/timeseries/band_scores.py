@@ -76,12 +76,12 @@ def worst_year_by_chance(sessions: Ints, years: Ints, horizon_sessions: int, see
         return None
     rng, first = np.random.default_rng(seed), int(sessions[0])
     length = int(sessions[-1]) + horizon_sessions - first
-    limit, worst = NORMAL_90 * sqrt(horizon_sessions), np.empty(_WALKS)
+    limit = NORMAL_90 * sqrt(horizon_sessions)
     start, end = sessions - first, sessions - first + horizon_sessions
-    for walk in range(_WALKS):
-        path = np.concatenate([[0.0], np.cumsum(rng.standard_normal(length))])
-        hits = np.abs(path[end] - path[start]) <= limit
-        worst[walk] = min(hits[years == year].mean() for year in counted)
+    paths = np.zeros((_WALKS, length + 1))
+    np.cumsum(rng.standard_normal((_WALKS, length)), axis=1, out=paths[:, 1:])
+    hits = np.abs(paths[:, end] - paths[:, start]) <= limit
+    worst = np.min([hits[:, years == year].mean(axis=1) for year in counted], axis=0)
     return float(np.quantile(worst, _LOW))
 
 

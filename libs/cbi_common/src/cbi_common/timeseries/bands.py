@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import erf, sqrt
 
 import numpy as np
@@ -31,6 +32,7 @@ PRIOR = 100.0
 LEAST_GROUP = 20.0
 """Independent residuals that a group needs before it is heard (DOMAIN section 7)."""
 
+_ROOT_2 = sqrt(2.0)
 _LARGEST = 40.0
 _STEPS = 50
 
@@ -54,16 +56,22 @@ class Residuals:
     prior: Residuals | None
     prior_weight: float
 
+    @cached_property
+    def parts(self) -> tuple[tuple[float, tuple[float, ...]], ...]:
+        """Weight of every distribution of the mixture with its residuals, its own first; the normal one has none."""
+        total = self.independent + self.prior_weight
+        # In this form a distribution without a prior is exactly its own: no quantile at the edge is lost to rounding.
+        weight = self.independent / total if total > 0 else 0.0
+        before = ((1.0, ()),) if self.prior is None else self.prior.parts
+        return ((weight, self.sizes), *(((1.0 - weight) * share, sizes) for share, sizes in before))
+
     def share_within(self, size: float) -> float:
         """Return the probability that the scaled residual is no larger than ``size`` >= 0, below 1."""
-        own = bisect_right(self.sizes, size) / (len(self.sizes) + 1.0)
-        before = erf(size / sqrt(2.0)) if self.prior is None else self.prior.share_within(size)
-        total = self.independent + self.prior_weight
-        if total <= 0:
-            return before
-        # In this form a distribution without a prior is exactly its own: no quantile at the edge is lost to rounding.
-        weight = self.independent / total
-        return weight * own + (1.0 - weight) * before
+        share = 0.0
+        for weight, sizes in self.parts:
+            own = bisect_right(sizes, size) / (len(sizes) + 1.0) if sizes else erf(size / _ROOT_2)
+            share += weight * own
+        return share
 
     def within(self, share: float) -> float:
         """Return the size that the scaled residual stays within with probability ``share``, to 1e-13.

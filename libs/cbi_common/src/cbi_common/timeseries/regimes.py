@@ -83,9 +83,15 @@ def trailing_volatility(sessions: Ints, price: Floats, length: int, least: int) 
     """
     daily = np.log1p(trailing_return(sessions, price, 1))
     result = np.full(len(sessions), np.nan)
+    rows = np.arange(len(sessions))
     first = np.searchsorted(sessions, sessions - length, side="right")
-    for row, start in enumerate(first):
-        window = daily[start : row + 1]
+    unknown = np.concatenate([[0], np.cumsum(np.isnan(daily))])
+    whole = (rows - first + 1 == length) & (unknown[rows + 1] == unknown[first])
+    if whole.any() and length >= least:
+        windows = np.lib.stride_tricks.sliding_window_view(daily, length)[first[whole]]
+        result[whole] = windows.std(axis=1, ddof=1) * np.sqrt(_SESSIONS_PER_YEAR)
+    for row in rows[~whole]:
+        window = daily[first[row] : row + 1]
         window = window[~np.isnan(window)]
         if len(window) >= least:
             result[row] = window.std(ddof=1) * np.sqrt(_SESSIONS_PER_YEAR)

@@ -48,7 +48,7 @@ def fit(x: Floats, losses: Floats, start: Floats, counts: Floats) -> Booster:
     counts : (n,) float64
         How much of an independent outcome each row is.
     """
-    lightgbm = _load()
+    lightgbm = load_library()
     k = losses.shape[1]
 
     def objective(scores: Floats, _: Any) -> tuple[Floats, Floats]:
@@ -76,7 +76,8 @@ def softmax(scores: Floats) -> Floats:
     return shares
 
 
-def _load() -> ModuleType:
+def load_library() -> ModuleType:
+    """Return LightGBM, loaded without what is not used here."""
     with absent("sklearn", "pandas", "matplotlib"):
         import lightgbm
 

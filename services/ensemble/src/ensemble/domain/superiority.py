@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbi_common.timeseries.significance import MIN_EFFECTIVE, n_effective
+from cbi_common.training.lean_import import absent, submodule
 from ensemble.domain.serve import HorizonServed
 
 REPETITIONS = 1000
@@ -41,11 +42,12 @@ def superiority(served: HorizonServed, rows: NDArray[np.bool_], horizon_sessions
     tried = np.unique(tried[:, np.any(tried != 0.0, axis=0)], axis=1)
     if not tried.shape[1]:
         return None
-    from arch.bootstrap import SPA
-
+    # Without numba, which compiles nothing here, and the half of arch that a bootstrap does not need: 1.4 s a run.
+    with absent("numba", "matplotlib"):
+        bootstrap = submodule("arch.bootstrap")
     price, actual = known.price[rows], known.price[rows] * np.exp(known.y[rows])
     losses = np.abs(price[:, None] * np.exp(tried) - actual[:, None])
-    test = SPA(
+    test = bootstrap.SPA(
         np.abs(price - actual), losses, block_size=max(-(-horizon_sessions // step), 2), reps=REPETITIONS, seed=SEED
     )
     test.compute()

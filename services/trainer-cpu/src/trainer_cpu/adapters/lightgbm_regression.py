@@ -75,7 +75,7 @@ class LightGbm:
             "num_threads": 1,
             "verbosity": -1,
         }
-        lightgbm = _load()
+        lightgbm = load_library()
         data = lightgbm.Dataset(
             train.features[rows],
             targets[rows],
@@ -88,14 +88,15 @@ class LightGbm:
 
     def load(self, artifact: bytes) -> Any:
         """Return the booster that ``fit`` serialised."""
-        return _load().Booster(model_str=artifact.decode())
+        return load_library().Booster(model_str=artifact.decode())
 
     def forecast(self, model: Any, view: Dataset) -> Floats:
         """Return the log return over the horizon, (1,)."""
         return np.asarray(model.predict(view.features[-1:], num_threads=1), dtype=np.float64)
 
 
-def _load() -> ModuleType:
+def load_library() -> ModuleType:
+    """Return LightGBM, loaded without what is not used here."""
     with absent("sklearn", "pandas", "matplotlib"):
         import lightgbm
 
