@@ -18,6 +18,7 @@ from cbi_common.core.clock import system_clock
 from cbi_common.core.errors import InfrastructureError, TransientError
 from cbi_common.events.base import Envelope, EventData
 from cbi_common.events.data import DataRequested
+from cbi_common.events.manifest import Refit
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.markets.spec import load_market
 from cbi_common.reporting.projection import Run, Runs
@@ -45,6 +46,8 @@ class Request:
     settings: Settings
     profile: str
     as_of: date | None
+    refits: tuple[Refit, ...] | None = None
+    """Refits off the grid to go on with; None: those that the lake's latest export has."""
 
     def event(self) -> Envelope[Any]:
         """Return the event that starts the pass.
@@ -60,7 +63,13 @@ class Request:
         open_warehouse(self.settings.warehouse)
         open_results(self.settings.results_url).prepare()
         data = DataRequested.model_validate(
-            {"market": self.settings.market, "as_of": self.as_of, "profile": self.profile, "reason": "cbi run"}
+            {
+                "market": self.settings.market,
+                "as_of": self.as_of,
+                "profile": self.profile,
+                "refits": self.refits,
+                "reason": "cbi run",
+            }
         )
         return Envelope.first(data, source="cli", now=system_clock(), event_id=str(uuid4()))
 

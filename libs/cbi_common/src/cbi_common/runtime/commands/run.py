@@ -28,6 +28,13 @@ _PROFILES = ("smoke", "quick", "standard", "full")
 @click.option(
     "--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day to know of [default: the data's last]."
 )
+@click.option(
+    "--refits",
+    "refits_file",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="JSON list of refits off the grid to go on with, as `cbi replay --json` has them [default: the lake's own].",
+)
 @lake_option
 @click.option(
     "--json", "json_file", metavar="FILE", help="Write the report as JSON; - prints it instead of the tables."
@@ -37,6 +44,7 @@ def run(
     market: str | None,
     profile: str,
     as_of: datetime | None,
+    refits_file: str | None,
     lake: str | None,
     json_file: str | None,
 ) -> int:
@@ -50,9 +58,15 @@ def run(
     from cbi_common.runtime.commands.one_pass import Request, make_pass
     from cbi_common.runtime.commands.outcome import conclude
     from cbi_common.runtime.commands.reading import until_done
+    from cbi_common.runtime.commands.refits import read_refits
     from cbi_common.runtime.settings import Settings
 
     settings = Settings.load(warehouse=warehouse, market=market, lake=lake)
-    request = Request(settings=settings, profile=profile, as_of=as_of.date() if as_of else None)
+    request = Request(
+        settings=settings,
+        profile=profile,
+        as_of=as_of.date() if as_of else None,
+        refits=None if refits_file is None else read_refits(refits_file),
+    )
     done, measured = until_done(make_pass(request))
     return conclude(done, measured, json_file)
