@@ -121,3 +121,13 @@ def test_the_gradient_moves_weight_to_the_pool_that_loses_less() -> None:
 def _days(panel: Panel, until: int) -> tuple[np.ndarray, np.ndarray]:
     assert panel.sessions[0] % REFIT_EVERY == 0
     return panel.sessions[:until], panel.target_sessions[:until]
+
+
+def test_trees_from_their_text_give_the_same_weights_to_the_last_bit(market) -> None:
+    panel, chances = market
+
+    def reread(*arrays: np.ndarray):
+        return lightgbm_weights.load(lightgbm_weights.dump(lightgbm_weights.fit(*arrays)))
+
+    again = meta_weights(panel, candidate_weights(panel, {}), FAMILY, chances, reread)[META]
+    np.testing.assert_array_equal(again, learned(panel, chances))

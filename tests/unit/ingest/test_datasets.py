@@ -129,16 +129,23 @@ def test_a_positions_report_is_known_five_sessions_later(tmp_path: Path, warehou
     assert known[6:].tolist() == raw[1:-5].tolist()
 
 
-def test_the_manifest_of_the_run_says_from_when_on(tmp_path: Path, warehouse: Path) -> None:
+def test_manifests_say_from_when_on_a_column_may_be_used(tmp_path: Path, warehouse: Path) -> None:
     event = export(tmp_path, warehouse)
     assert event.manifest is not None
     run = RunManifest.model_validate(Lake(str(tmp_path)).get_json(event.manifest))
-    assert set(run.usable_from) == {"full", SPEC.name} == set(run.datasets) - {"panel"}
+    assert set(run.usable_from) == {"full"} == set(run.datasets) - {"panel"}
     sessions = table_of(tmp_path, event)["session"].to_numpy()
-    # The first value opens a run, 126 more must be known.
-    assert run.usable_from[SPEC.name] == {"x": int(sessions[126]), "cftc_net": int(sessions[131])}
-    assert about(tmp_path, event).usable_from["x"] == session_date(int(sessions[126]))
     assert all(start > sessions[0] - 1500 for start in run.usable_from["full"].values())
+    # The first value opens a run, 126 more must be known.
+    wide = about(tmp_path, event).usable_from
+    assert wide == {"x": session_date(int(sessions[126])), "cftc_net": session_date(int(sessions[131]))}
+
+
+def test_the_manifest_of_a_run_names_only_what_its_models_learn_from(tmp_path: Path, warehouse: Path) -> None:
+    every, used = (export(tmp_path, warehouse, scope=scope) for scope in ("all", "used"))
+    assert every.run_id == used.run_id
+    assert SPEC.name in every.datasets
+    assert set(used.datasets) == {"panel", "full"}
 
 
 def test_a_table_that_is_missing_or_empty_is_absent_and_stops_nobody(tmp_path: Path, warehouse: Path) -> None:

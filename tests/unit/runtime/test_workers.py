@@ -6,12 +6,14 @@ import asyncio
 import subprocess
 import sys
 import time
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import psutil
 import pytest
 
 from cbi_common.core.errors import DataError, JobError
+from cbi_common.runtime.offspring import CAN_FORK
 from cbi_common.runtime.workers import JobResult, Workers
 
 JOBS = "cbi_common.testing.jobs"
@@ -155,6 +157,36 @@ def test_a_child_and_what_it_started_die_with_a_parent_that_is_killed(tmp_path: 
     parent.kill()
     parent.wait()
     _assert_gone(pids)
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="children are started anew on this system")
+def test_a_nursery_that_dies_is_replaced_and_its_children_run_again(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+
+    async def go() -> tuple[list[int], JobResult]:
+        workers = Workers(slots=1, cpu_limit_s=30)
+        task = asyncio.create_task(workers.run(f"{JOBS}:sleep", {"seconds": 1, "pid_file": str(pids)}))
+        await asyncio.to_thread(_wait_for, pids)
+        first = [int(pid) for pid in pids.read_text().split()]
+        psutil.Process(first[0]).parent().kill()
+        return first, await task
+
+    first, result = asyncio.run(go())
+    assert result.value == {}
+    assert int(pids.read_text().split()[0]) not in first
+    assert not any(_alive(pid) for pid in first)
+
+
+def test_what_the_nursery_imports_loads_no_optional_part_for_everybody() -> None:
+    jobs = [f"{point.value.partition('.')[0]}.jobs" for point in entry_points(group="cbi.services")]
+    program = (
+        "import importlib.util, sys\n"
+        f"for name in {jobs!r}:\n"
+        "    if importlib.util.find_spec(name): importlib.import_module(name)\n"
+        "print(sorted({'pandas', 'numba', 'scipy', 'sklearn', 'tensorflow', 'matplotlib', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def _children() -> list[psutil.Process]:

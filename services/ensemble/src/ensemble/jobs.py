@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow as pa
 from cbi_common.catalogue.spec import load_catalogue
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
+from cbi_common.core.identity import digest, sha256_hex
 from cbi_common.core.regime import Regime
 from cbi_common.events.base import LakeRef
 from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers, VolatilityScore
@@ -26,12 +28,16 @@ from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 from cbi_common.timeseries.regimes import CLASSES, UNKNOWN, rule_labels
 from cbi_common.training.datasets import load_dataset
 from cbi_common.training.predictions import Predictions
-from ensemble.adapters.lightgbm_weights import load_library
+from ensemble.adapters import lightgbm_weights
 from ensemble.domain.report import Window, forecast, scored, volatility_scores
 from ensemble.domain.scrutiny import repeated, suspects
 from ensemble.domain.serve import EWMA, History, HorizonServed, MemberForecasts, history, serve
 from ensemble.domain.superiority import superiority
+from ensemble.environment import ENVIRONMENT
 from ensemble.meta_learner import meta_weights
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 VOLATILITY = "volatility"
 """Family of the models that forecast how much the price will move, and not where to."""
@@ -39,7 +45,8 @@ VOLATILITY = "volatility"
 
 def warm() -> None:
     """Load what every job needs."""
-    load_library()
+    lightgbm_weights.load_library()
+    import_module("scipy.stats")  # of the bootstrap
 
 
 def combine(arg: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +159,12 @@ def _served(
             {name: forecasts[name] for name, t in mine.items() if t.family != VOLATILITY},
             {name: forecasts[name] for name, t in mine.items() if t.family == VOLATILITY and name != EWMA},
             specialists=_specialists(chances, list(mine)),
-            learn=partial(meta_weights, family={name: t.family for name, t in mine.items()}, chances=chances),
+            learn=partial(
+                meta_weights,
+                family={name: t.family for name, t in mine.items()},
+                chances=chances,
+                fit=partial(_fitted, lake),
+            ),
             least_width=width,
         )
         found[horizon], width = served, served.band.upper - served.y_hat
@@ -169,6 +181,17 @@ def _labels(lake: Lake, manifest: RunManifest, panel: Dataset) -> Ints:
 def _state(labels: Ints) -> Regime | None:
     """Regime by the rules, where the regime's service is silent."""
     return None if labels[-1] == UNKNOWN else list(Regime)[labels[-1]]
+
+
+def _fitted(lake: Lake, *arrays: Floats) -> Booster:
+    """Return the meta-learner of one refit, from the lake if it was fitted before."""
+    parts = [part for array in arrays for part in (list(array.shape), sha256_hex(array.tobytes()))]
+    key = f"meta-learner/{digest(ENVIRONMENT.identity(), lightgbm_weights.ROUNDS, lightgbm_weights.PARAMETERS, parts)}"
+    stored = lake.get_if_intact(key)
+    if stored is None:
+        stored = lightgbm_weights.dump(lightgbm_weights.fit(*arrays))
+        lake.put(key, stored)
+    return lightgbm_weights.load(stored)  # of a fresh fit too, so that both give the same bits
 
 
 def _chances(probabilities: pa.Table | None, known: History) -> Floats:

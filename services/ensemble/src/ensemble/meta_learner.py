@@ -6,8 +6,9 @@ from there to the next refit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +17,15 @@ from cbi_common.timeseries.dataset import Floats
 from ensemble.adapters import lightgbm_weights
 from ensemble.domain.pools import Pools, conditions, losses, pools
 
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
 META = "meta_learner"
 REFIT_EVERY = 504
 """Sessions; the grid is absolute, so a day more moves no refit."""
+
+Fit = Callable[[Floats, Floats, Floats, Floats], "Booster"]
+FRESH: Fit = lightgbm_weights.fit
 
 MIN_ROWS, MIN_INDEPENDENT = 200, 10.0
 """Matured cutoffs, and independent ones among them, without which it says what the experts say."""
@@ -28,7 +35,7 @@ START = 0.8
 
 
 def meta_weights(
-    panel: Panel, combinations: Mapping[str, Floats], family: Mapping[str, str], chances: Floats
+    panel: Panel, combinations: Mapping[str, Floats], family: Mapping[str, str], chances: Floats, fit: Fit = FRESH
 ) -> dict[str, Floats]:
     """Return the weights (n, m) of the meta-learner, under its name; its own start where it has not learned yet.
 
@@ -40,6 +47,8 @@ def meta_weights(
     family : member to its family
     chances : (n, number of classes) float64
         Probabilities of the regimes, NaN where not known.
+    fit : Fit
+        `lightgbm_weights.fit`, or what remembers its results.
     """
     found = pools(panel, combinations, family)
     start, x = _start(found), conditions(panel, found, chances)
@@ -52,7 +61,7 @@ def meta_weights(
         counts = 1.0 / panel.overlap[known]
         if len(known) < MIN_ROWS or counts.sum() < MIN_INDEPENDENT:
             continue
-        model = lightgbm_weights.fit(x[known], np.nan_to_num(own[known]), start[known], counts)
+        model = fit(x[known], np.nan_to_num(own[known]), start[known], counts)
         weights[rows] = lightgbm_weights.weights(model, x[rows], start[rows])
     return {META: found.blended(weights)}
 

@@ -106,7 +106,7 @@ def put_datasets(
     content : str
         Digest of all that decides panel and features.
     wanted : collection of str
-        Names of the wide tables to make; none: all.
+        Names of the wide tables to make.
     """
     ref = put_table(lake, f"panel/{content}", panel.table(panel.series))
     at_hand = Dataset(
@@ -123,7 +123,7 @@ def put_datasets(
     stored = {"full": _put(lake, market, "full", panel, features, content, origin)}
     absent = {}
     for spec in market.datasets:
-        if not wanted or spec.name in wanted:
+        if spec.name in wanted:
             made = _put_wide(lake, market, warehouse, spec, panel)
             if isinstance(made, Stored):
                 stored[spec.name] = made

@@ -36,7 +36,7 @@ class Handlers:
             "profile": asked.profile,
             "datasets": list(asked.datasets),
             "retrain_cause": event.id if asked.refit else None,
-            "audit": asked.audit,
+            "scope": asked.scope,
         }
         inherited = self._inherited(latest) if asked.refits is None else asked.model_dump(mode="json")["refits"]
         return await self._run({**request, "inherited_refits": inherited}, asked.reason)

@@ -54,8 +54,8 @@ class ExportRequest(BaseModel):
     inherited_refits: tuple[Refit, ...] = ()
     datasets: tuple[str, ...] = ()
     """Wide tables to export; none: all that the market file names."""
-    audit: Literal["all", "used"] = "all"
-    """Tables to audit."""
+    scope: Literal["all", "used"] = "all"
+    """Tables to audit and datasets to make: all, or those that the models of the profile need."""
 
 
 def export(arg: dict[str, Any]) -> dict[str, Any]:
@@ -206,7 +206,7 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
     done = _intact(lake, key)
     if done is not None:
         return {"exported": done}
-    judgement = judge(market, warehouse, request.as_of, unread=request.audit == "all")
+    judgement = judge(market, warehouse, request.as_of, unread=request.scope == "all")
     verdict = judgement.verdict
     if verdict.refusal is not None:
         return _rejected(request, warehouse, verdict.refusal, verdict, _put_report(lake, judgement))
@@ -215,7 +215,7 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
     report = _put_report(lake, judgement, news.report)
     panel, verdict = news.joined(panel, market.sentiment), replace(verdict, lost={**verdict.lost, **news.lost})
     at_as_of = digest(*content, str(panel.dates[-1]))
-    made = put_datasets(lake, market, warehouse, verdict, panel, at_as_of, request.datasets)
+    made = put_datasets(lake, market, warehouse, verdict, panel, at_as_of, _wanted(request, market))
     plan = plan_run(
         load_catalogue(),
         request.profile,
@@ -258,14 +258,16 @@ def _manifest(
     simulated: bool,
 ) -> RunManifest:
     catalogue = load_catalogue()
+    # A table that no model of the run learns from is none of its business.
+    used = {"panel", "full", *(catalogue.model(member.model_id).dataset for member in plan.members)}
     return RunManifest(
         market=request.market,
         as_of=panel.dates[-1].item(),
         as_of_session=int(panel.sessions[-1]),
         profile=request.profile,
         simulated=simulated,
-        datasets={name: dataset.ref for name, dataset in made.events.items()},
-        usable_from=made.usable_from,
+        datasets={name: dataset.ref for name, dataset in made.events.items() if name in used},
+        usable_from={name: columns for name, columns in made.usable_from.items() if name in used},
         refits=plan.refits,
         cutoff_every=catalogue.profiles[request.profile].cutoff_sessions,
         windows=plan.windows,
@@ -273,6 +275,15 @@ def _manifest(
         catalogue_sha256=catalogue.sha256,
         market_file=market_file,
     )
+
+
+def _wanted(request: ExportRequest, market: Market) -> tuple[str, ...]:
+    """Return the names of the wide tables to make."""
+    names = request.datasets or tuple(spec.name for spec in market.datasets)
+    if request.scope == "all":
+        return names
+    used = {model.dataset for model in load_catalogue().of_profile(request.profile)}
+    return tuple(name for name in names if name in used)
 
 
 def _too_short(market: Market, panel: Panel, profile: Profile) -> Refusal:

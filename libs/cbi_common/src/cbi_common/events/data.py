@@ -73,8 +73,9 @@ class DataRequested(EventData):
     """Fit every model at as_of, whatever the grid of refits says; the id of this event is the refit's cause."""
     refits: tuple[Refit, ...] | None = None
     """Refits off the grid to go on with; None: those of the latest export."""
-    audit: Literal["all", "used"] = "all"
-    """Tables that are audited: all of the warehouse, or those that a series is read from. No forecast depends on it."""
+    scope: Literal["all", "used"] = "all"
+    """What is audited and exported: all that the warehouse has, or what the models of the profile need. No forecast
+    depends on it."""
 
 
 class DataExported(EventData):

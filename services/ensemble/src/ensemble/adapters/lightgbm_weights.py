@@ -69,6 +69,16 @@ def weights(model: Booster, x: Floats, start: Floats) -> Floats:
     return softmax(np.asarray(scores, dtype=np.float64).reshape(start.shape) + start)
 
 
+def dump(model: Booster) -> bytes:
+    """Return the trees as text, from which `load` makes trees that give the same weights to the last bit."""
+    return str(model.model_to_string()).encode()
+
+
+def load(stored: bytes) -> Booster:
+    """Return the trees that ``dump`` wrote."""
+    return load_library().Booster(model_str=stored.decode())
+
+
 def softmax(scores: Floats) -> Floats:
     """Return weights (n, k) from scores, of which one per row is finite at least."""
     votes = np.exp(scores - scores.max(axis=1, keepdims=True))

@@ -114,7 +114,7 @@ class ReplayRequest:
                 "as_of": day,
                 "profile": self.profile,
                 "reason": _reason(identity),
-                "audit": "used",
+                "scope": "used",
             }
         )
         event_id = derived_id(identity, data.subject, day.isoformat())
