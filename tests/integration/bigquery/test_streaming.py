@@ -10,11 +10,11 @@ import pytest
 
 from cbi_common.testing.bigquery import Emulator
 
-ROWS = 3_000_000
+ROWS = 6_000_000
 BYTES = ROWS * 2 * 8
 _MAKE = """
 CREATE OR REPLACE TABLE `long-project.shop.long` AS
-SELECT n, n / 7 AS x FROM UNNEST(GENERATE_ARRAY(1, 1500)) AS a, UNNEST(GENERATE_ARRAY(a * 2000 - 1999, a * 2000)) AS n
+SELECT n, n / 7 AS x FROM UNNEST(GENERATE_ARRAY(1, 3000)) AS a, UNNEST(GENERATE_ARRAY(a * 2000 - 1999, a * 2000)) AS n
 """
 _READ = """
 import json, sys, warnings
