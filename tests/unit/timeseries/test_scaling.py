@@ -9,8 +9,8 @@ from hypothesis.extra.numpy import arrays
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import poisoned, random_dataset
+from cbi_common.timeseries.nets.dense import Network
 from cbi_common.timeseries.scaling import CLIP, Inputs, inputs_of, target_scale
-from trainer_metal.domain.network import Network
 
 DATA = random_dataset(400, columns=4)
 

@@ -9,11 +9,11 @@ import pytest
 from cbi_common.core.errors import DataError, JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import poisoned, random_dataset
+from cbi_common.timeseries.nets.dense import Network
 from cbi_common.timeseries.scaling import Inputs
 from trainer_metal.adapters import keras_dense, keras_fit
 from trainer_metal.adapters.accelerator import CPU, losses
 from trainer_metal.adapters.keras_dense import Dense
-from trainer_metal.domain.network import Network
 
 HORIZONS = (Horizon.W1, Horizon.M1)
 PARAMS = {"units": [6, 4], "epochs": 2, "batch": 32, "learning_rate": 0.01, "l2": 0.001, "dropout": 0.2}

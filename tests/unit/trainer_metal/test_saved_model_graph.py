@@ -14,12 +14,12 @@ import pytest
 from cbi_common.core.errors import JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import random_dataset
+from cbi_common.timeseries.nets.dense import Network
+from cbi_common.timeseries.nets.sequence import SequenceNetwork
 from cbi_common.timeseries.scaling import inputs_of
 from cbi_common.training.learner import validated
 from trainer_metal.adapters import keras_fit, keras_sequence, saved_model
 from trainer_metal.domain.architecture import SequenceParams
-from trainer_metal.domain.network import Network
-from trainer_metal.domain.sequence import SequenceNetwork
 
 HORIZONS = (Horizon.W1, Horizon.M1)
 DATA = random_dataset(400)

@@ -6,13 +6,13 @@ import pytest
 from cbi_common.core.errors import DataError, JobError
 from cbi_common.core.horizon import Horizon
 from cbi_common.testing.walks import poisoned, random_dataset
+from cbi_common.timeseries.nets.layers import causal_convolution, lstm, softmax
+from cbi_common.timeseries.nets.sequence import SequenceNetwork
 from cbi_common.timeseries.scaling import Inputs
 from cbi_common.training import learner
 from trainer_metal.adapters import keras_fit, keras_sequence
 from trainer_metal.adapters.keras_sequence import SequenceNet
 from trainer_metal.domain.architecture import LARGEST_BATCH, SequenceParams, stages_of
-from trainer_metal.domain.layers import causal_convolution, lstm, softmax
-from trainer_metal.domain.sequence import SequenceNetwork
 from trainer_metal.domain.windows import window_ends, windows_at
 
 HORIZONS = (Horizon.W1, Horizon.M1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from cbi_common.timeseries.nets.sequence import SequenceNetwork
 from cbi_common.training.learner import Learner
 from cbi_common.training.served_model import Reach, ServedModel, load
 from trainer_metal.adapters.keras_dense import Dense
 from trainer_metal.adapters.keras_sequence import SequenceNet
-from trainer_metal.domain.sequence import SequenceNetwork
 
 LEARNERS: tuple[Learner[Any], ...] = (Dense(), SequenceNet())
 

@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.nets.dense import Network
 from cbi_common.timeseries.scaling import inputs_of, target_scale
 from cbi_common.training.learner import validated
 from trainer_metal.adapters import keras_fit
 from trainer_metal.adapters.checkpoints import Checkpoints
 from trainer_metal.adapters.keras_batches import Samples
-from trainer_metal.domain.network import Network
 from trainer_metal.domain.placement import CPU
 
 

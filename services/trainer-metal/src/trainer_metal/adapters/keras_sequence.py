@@ -12,15 +12,16 @@ import numpy as np
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.nets.layers import LAYER_NORM_EPSILON, positions
+from cbi_common.timeseries.nets.sequence import SequenceNetwork
+from cbi_common.timeseries.nets.stage import Stage
 from cbi_common.timeseries.scaling import inputs_of, target_scale
 from cbi_common.training.learner import validated
 from trainer_metal.adapters import keras_fit
 from trainer_metal.adapters.checkpoints import Checkpoints
 from trainer_metal.adapters.keras_batches import Samples
-from trainer_metal.domain.architecture import SequenceParams, Stage, stages_of
-from trainer_metal.domain.layers import LAYER_NORM_EPSILON, positions
+from trainer_metal.domain.architecture import SequenceParams, stages_of
 from trainer_metal.domain.placement import CPU
-from trainer_metal.domain.sequence import SequenceNetwork
 from trainer_metal.domain.windows import window_ends, windows_at
 
 Weights = tuple[tuple[Floats, ...], ...]

@@ -11,11 +11,11 @@ import numpy as np
 from cbi_common.core.errors import DataError
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.nets.dense import Network
 from cbi_common.timeseries.scaling import inputs_of
 from cbi_common.timeseries.volatility import ewma_variance, realised_variance
 from cbi_common.training.learner import validated
 from trainer_metal.adapters.keras_dense import Dense, Params
-from trainer_metal.domain.network import Network
 
 LEAST_ROWS = 252
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from cbi_common.core.errors import JobError
 from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.nets.dense import Network
+from cbi_common.timeseries.nets.sequence import SequenceNetwork
 from cbi_common.timeseries.scaling import CLIP, Inputs
 from trainer_metal.adapters import keras_dense, keras_fit, keras_sequence
-from trainer_metal.domain.network import Network
 from trainer_metal.domain.placement import CPU
-from trainer_metal.domain.sequence import SequenceNetwork
 
 Net = Network | SequenceNetwork
 

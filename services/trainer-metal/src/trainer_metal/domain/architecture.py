@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cbi_common.timeseries.nets.stage import Stage
 
 Kind = Literal["lstm", "gru_attention", "lstm2", "gru2", "tcn", "cnn_lstm", "attention"]
 
@@ -62,15 +63,6 @@ class SequenceParams(BaseModel):
         if self.kind == "attention" and (len(set(self.units)) > 1 or self.units[0] % self.heads):
             raise ValueError(f"attention needs one width for all layers that {self.heads} heads divide")
         return self
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of a net: what is computed, and how wide."""
-
-    kind: Literal["lstm", "gru", "conv", "residual_conv", "position", "encoder", "pool", "last", "mean"]
-    width: int = 0
-    settings: dict[str, int] = field(default_factory=dict)
 
 
 def stages_of(params: SequenceParams) -> tuple[Stage, ...]:

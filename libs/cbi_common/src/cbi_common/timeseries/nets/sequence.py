@@ -11,9 +11,9 @@ import numpy as np
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import Floats
+from cbi_common.timeseries.nets import layers
+from cbi_common.timeseries.nets.stage import Stage
 from cbi_common.timeseries.scaling import Inputs
-from trainer_metal.domain import layers
-from trainer_metal.domain.architecture import Stage
 
 Arrays = tuple[Floats, ...]
 
