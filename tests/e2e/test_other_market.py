@@ -54,6 +54,6 @@ def test_everything_is_said_in_the_unit_of_the_file(passed: tuple[str, dict[str,
 def test_no_driver_is_made_up(passed: tuple[str, dict[str, Any]]) -> None:
     _, report = passed
     groups = {group for reason in report["explanations"].values() for group in reason["groups"]}
-    assert groups <= {"technical", "volatility", "equities", "seasonal", "expectation", "price_history", "nets"}
+    assert groups <= {"technical", "volatility", "equities", "seasonal", "expectation", "price_history"}
     assert report["quality"]["tables"]["arch.wti"]["verdict"] == "repaired"
     assert report["regime"]["nowcast_accuracy"] > 0.9

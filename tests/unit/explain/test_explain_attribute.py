@@ -18,6 +18,9 @@ from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import put_table
 from cbi_common.testing.fakes import envelope, make_kit
 from cbi_common.timeseries.calendar import session_date
+from cbi_common.timeseries.dataset import Dataset
+from cbi_common.timeseries.nets import Network
+from cbi_common.timeseries.scaling import inputs_of
 from explain import jobs
 from explain.adapters.lightgbm_contributions import contributions
 from explain.handlers import Handlers
@@ -41,6 +44,18 @@ def booster() -> lightgbm.Booster:
     return lightgbm.train({"num_leaves": 7, "verbosity": -1, "num_threads": 1, "seed": 1}, data, num_boost_round=30)
 
 
+def dataset() -> Dataset:
+    sessions = np.arange(AS_OF - N + 1, AS_OF + 1)
+    return Dataset(sessions, np.arange(N).astype("datetime64[D]"), np.full(N, 50.0), features(), NAMES)
+
+
+def linear_net() -> Network:
+    """A net without a hidden layer: its attributions are known."""
+    inputs = inputs_of(dataset())
+    kernel = np.linspace(-0.4, 0.5, inputs.size)[:, None]
+    return Network((Horizon.W1,), inputs, np.array([0.03]), ((kernel, np.array([0.2])),))
+
+
 class World:
     """A forecast of one week: half a tree, a quarter price history, a quarter no-change."""
 
@@ -54,6 +69,9 @@ class World:
         full = pa.table({**columns, **dict(zip(NAMES, features().T, strict=True))})
         self.model = booster()
         self.tree_y_hat = float(self.model.predict(features()[-1:])[0])
+        self.net = linear_net()
+        self.net_y_hat = float(self.net.forward(self.net.inputs.of(dataset())[-1])[0])
+        self.net_artifact = lake.put("fold/net", self.net.to_bytes())
         self.artifact = lake.put("fold/tree", self.model.model_to_string().encode())
         self.table = put_table(lake, "full/x", full)
         self.history = put_table(lake, "regime/h", pa.table({"session": [AS_OF], "state": ["bull"]}))
@@ -87,7 +105,7 @@ class World:
         return {
             "lgbm": self.member(0.5, self.tree_y_hat, "lightgbm", "trees", self.artifact),
             "ets": self.member(0.2, -0.01, "ets", "statistical"),
-            "dense": self.member(0.1, 0.02, "dense", "simple_nets"),
+            "dense": self.member(0.1, self.net_y_hat, "dense", "simple_nets", self.net_artifact),
             "theta": self.member(0.0, 9.9, "theta", "statistical"),
             "no_change": self.member(0.2, 0.0, "no_change", "statistical"),
         }
@@ -154,6 +172,10 @@ def world(tmp_path):
     return World(Lake(str(tmp_path / "lake")))
 
 
+def row_of_today() -> dict[str, float]:
+    return dict(zip(NAMES, features()[-1].tolist(), strict=True))
+
+
 def attributed(world, forecast):
     arg = {"lake": world.lake.url, "forecast": forecast.model_dump(mode="json"), "key": "explanation/x"}
     return ExplanationReady.model_validate(jobs.attribute(arg)).explanations[Horizon.W1]
@@ -172,11 +194,20 @@ def test_groups_add_up_to_the_move_without_residual(world):
     found = attributed(world, world.forecast())
     assert abs(found.residual) <= 1e-9 * abs(found.forecast - found.baseline)
     group_of = load_market("zl").group_of
-    assert set(found.groups) == {"expectation", "price_history", "nets", *(group_of[n] for n in NAMES)}
+    assert set(found.groups) == {"expectation", "price_history", *(group_of[n] for n in NAMES)}
     assert set(found.drivers) == set(NAMES)
     cents_per_return = (found.forecast - 50.0) / np.log(found.forecast / 50.0)
     assert found.groups["price_history"] == pytest.approx(0.2 * -0.01 * cents_per_return)
-    assert found.groups["nets"] == pytest.approx(0.1 * 0.02 * cents_per_return)
+    tree = dict(zip(NAMES, contributions(world.lake.get(world.artifact), row_of_today())[1], strict=True))
+    x, (kernel, _) = world.net.inputs.of(dataset())[-1], world.net.layers[0]
+    net = 0.03 * x * kernel[:, 0]
+    energy = [
+        i for i, name in enumerate((*world.net.inputs.names, *world.net.inputs.flagged)) if group_of[name] == "energy"
+    ]
+    share = 0.5 * sum(value for name, value in tree.items() if group_of[name] == "energy") + 0.1 * net[energy].sum()
+    assert found.groups["energy"] == pytest.approx(share * cents_per_return)
+    assert len(found.why) == 3
+    assert f"{found.forecast:.2f} ¢/lb" in found.why[0]
 
 
 def test_a_tree_without_its_artifact_is_an_error(world):

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from explain.domain.attribution import (
     EXPECTATION,
-    NETS,
     PRICE_HISTORY,
     UNGROUPED,
     Member,
@@ -60,7 +59,7 @@ def test_no_change_alone_needs_no_explanation():
 
 
 def test_what_contributions_miss_is_the_residual():
-    found = explain([Member(1.0, whole(NETS, 0.03))], current=50.0, forecast=50.0 * np.exp(0.05))
+    found = explain([Member(1.0, whole(PRICE_HISTORY, 0.03))], current=50.0, forecast=50.0 * np.exp(0.05))
     missing = (found.forecast - 50.0) * 0.02 / 0.05
     assert found.residual == pytest.approx(missing)
 

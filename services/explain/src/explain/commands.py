@@ -41,6 +41,8 @@ def explain(view: View, horizon: str | None) -> None:
         view.show(_groups(view.report, found), "explanations")
         return
     one = view.need(found.get(Horizon(horizon)), f"explanation at {horizon}")
+    for sentence in () if view.as_json else one.why:
+        click.echo(sentence)
     view.show(_drivers(view.report, horizon, one), "explanations", {horizon: one.model_dump(mode="json")})
 
 

@@ -6,17 +6,21 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cbi_common.core.errors import InfrastructureError
+from cbi_common.core.horizon import Horizon
+from cbi_common.events.base import LakeRef
 from cbi_common.events.explanation import ExplanationReady
 from cbi_common.events.forecast import ForecastReady, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
-from cbi_common.timeseries.dataset import Floats
+from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.nets import Net, read_net
 from cbi_common.training.datasets import load_dataset
 from explain.adapters import lightgbm_contributions, xgboost_contributions
-from explain.domain import linear_contributions
-from explain.domain.attribution import NETS, PRICE_HISTORY, Member, Source, by_feature, explain, whole
+from explain.domain import linear_contributions, net_contributions
+from explain.domain.attribution import PRICE_HISTORY, Member, Source, by_feature, by_group, explain, whole
 from explain.domain.row import Row
+from explain.domain.why import why
 
 ADDITIVE: Mapping[str, Callable[[bytes, Row], tuple[list[str], Floats, float]]] = {
     "lightgbm": lightgbm_contributions.contributions,
@@ -24,6 +28,9 @@ ADDITIVE: Mapping[str, Callable[[bytes, Row], tuple[list[str], Floats, float]]] 
     "ridge": linear_contributions.contributions,
 }
 """Learners whose forecast is a sum over features, and what splits it."""
+
+NETS: Mapping[str, bool] = {"dense": False, "sequence": True}
+"""Learners of nets, and whether they read a window of sessions."""
 
 
 def attribute(arg: dict[str, Any]) -> dict[str, Any]:
@@ -42,40 +49,74 @@ def attribute(arg: dict[str, Any]) -> dict[str, Any]:
     manifest = RunManifest.model_validate(lake.get_json(forecast.manifest))
     live = LiveMembers.model_validate(lake.get_json(forecast.members))
     used = {h: {i: m for i, m in members.items() if m.weight > 0} for h, members in live.horizons.items()}
-    datasets = {m.dataset for members in used.values() for m in members.values() if m.learner in ADDITIVE}
-    rows = {name: _row(lake, manifest, name) for name in sorted(datasets)}
-    group_of = market_of(lake, manifest).group_of
+    market = market_of(lake, manifest)
+    split = _Split(lake, manifest, market.group_of)
+    found = {
+        horizon: explain(
+            [Member(m.weight, split.of(m, horizon)) for _, m in sorted(used[horizon].items())],
+            current=said.current,
+            forecast=said.point,
+        )
+        for horizon, said in forecast.forecasts.items()
+    }
     data = ExplanationReady(
         market=forecast.market,
         run_id=forecast.run_id,
         as_of=forecast.as_of,
         explanations={
-            horizon: explain(
-                [Member(m.weight, _contributions(lake, m, rows, group_of)) for _, m in sorted(used[horizon].items())],
-                current=found.current,
-                forecast=found.point,
+            horizon: one.model_copy(
+                update={
+                    "why": why(
+                        horizon,
+                        forecast.forecasts[horizon],
+                        one.groups,
+                        what=market.name[:1].lower() + market.name[1:],
+                        unit=market.unit,
+                    )
+                }
             )
-            for horizon, found in forecast.forecasts.items()
+            for horizon, one in found.items()
         },
     ).model_dump(mode="json")
     lake.put_json(arg["key"], data)
     return data
 
 
-def _row(lake: Lake, manifest: RunManifest, dataset: str) -> Row:
-    live = load_dataset(lake, manifest.datasets[dataset]).until(manifest.as_of_session).last(1)
-    return dict(zip(live.names, live.features[0].tolist(), strict=True))
+class _Split:
+    """Splits members' forecasts into what they are made of; reads every dataset and every net once."""
 
+    def __init__(self, lake: Lake, manifest: RunManifest, group_of: Mapping[str, str]) -> None:
+        self._lake, self._manifest, self._group_of = lake, manifest, group_of
+        self._datasets: dict[str, Dataset] = {}
+        self._nets: dict[str, tuple[Net, list[str], Floats, Floats]] = {}
 
-def _contributions(
-    lake: Lake, member: LiveMember, rows: Mapping[str, Row], group_of: Mapping[str, str]
-) -> dict[Source, float]:
-    if member.learner == "no_change":
-        return {}
-    assert member.y_hat is not None  # a member without a forecast has no weight
-    if member.learner in ADDITIVE:
+    def of(self, member: LiveMember, horizon: Horizon) -> dict[Source, float]:
+        """Return the log return that each source contributes."""
+        if member.learner == "no_change":
+            return {}
+        assert member.y_hat is not None  # a member without a forecast has no weight
+        if member.learner not in (*ADDITIVE, *NETS):
+            return whole(PRICE_HISTORY, member.y_hat)
         if member.artifact is None:
             raise InfrastructureError("a model with a weight left no artifact", where="explain", hint="train again")
-        names, shares, expected = ADDITIVE[member.learner](lake.get(member.artifact), rows[member.dataset])
-        return by_feature(names, shares, expected, group_of)
-    return whole(PRICE_HISTORY if member.family == "statistical" else NETS, member.y_hat)
+        if member.learner in NETS:
+            net, groups, shares, expected = self._net(member, member.artifact)
+            column = net.horizons.index(horizon)
+            return by_group(groups, shares[:, column], float(expected[column]))
+        known = self._known(member.dataset)
+        row: Row = dict(zip(known.names, known.features[-1].tolist(), strict=True))
+        names, shares, mean = ADDITIVE[member.learner](self._lake.get(member.artifact), row)
+        return by_feature(names, shares, mean, self._group_of)
+
+    def _net(self, member: LiveMember, artifact: LakeRef) -> tuple[Net, list[str], Floats, Floats]:
+        if artifact.key not in self._nets:
+            net = read_net(self._lake.get(artifact), windows=NETS[member.learner])
+            found = net_contributions.contributions(net, self._known(member.dataset), self._group_of)
+            self._nets[artifact.key] = (net, *found)
+        return self._nets[artifact.key]
+
+    def _known(self, dataset: str) -> Dataset:
+        if dataset not in self._datasets:
+            ref = self._manifest.datasets[dataset]
+            self._datasets[dataset] = load_dataset(self._lake, ref).until(self._manifest.as_of_session)
+        return self._datasets[dataset]

@@ -19,6 +19,8 @@ class HorizonExplanation(Contract):
     drivers: dict[str, float]
     """Feature to its share, largest first."""
     residual: float
+    why: tuple[str, ...] = ()
+    """Three sentences, made by rules from the numbers."""
 
 
 class ExplanationReady(EventData):

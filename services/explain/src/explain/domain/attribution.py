@@ -17,9 +17,6 @@ EXPECTATION = "expectation"
 PRICE_HISTORY = "price_history"
 """All of a statistical model: it looks at nothing but the price."""
 
-NETS = "nets"
-"""All of a net whose share is not split into drivers."""
-
 UNGROUPED = "ungrouped"
 """Features that the market file gives no driver group."""
 
@@ -38,6 +35,12 @@ class Member:
 def whole(group: str, log_return: float) -> dict[Source, float]:
     """Return contributions that stay in one piece."""
     return {(group, group): log_return}
+
+
+def by_group(groups: Sequence[str], contributions: Floats, expected: float) -> dict[Source, float]:
+    """Return contributions of whole groups (k,), and the model's own expectation beside them."""
+    shares = {(group, group): float(c) for group, c in zip(groups, contributions, strict=True)}
+    return {(EXPECTATION, EXPECTATION): expected, **shares}
 
 
 def by_feature(
