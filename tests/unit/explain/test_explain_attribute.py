@@ -23,6 +23,7 @@ from cbi_common.timeseries.nets import Network
 from cbi_common.timeseries.scaling import inputs_of
 from explain import jobs
 from explain.adapters.lightgbm_contributions import contributions
+from explain.domain.row import Rows
 from explain.handlers import Handlers
 
 AS_OF = 5000
@@ -75,6 +76,9 @@ class World:
         self.artifact = lake.put("fold/tree", self.model.model_to_string().encode())
         self.table = put_table(lake, "full/x", full)
         self.history = put_table(lake, "regime/h", pa.table({"session": [AS_OF], "state": ["bull"]}))
+        nothing = {"horizon": pa.string(), "session": pa.int64(), "y_hat": pa.float64()}
+        none = pa.table({name: pa.array([], kind) for name, kind in nothing.items()})
+        self.served = put_table(lake, "ensemble/served", none)
         self.manifest = RunManifest(
             market="zl",
             as_of=session_date(AS_OF),
@@ -138,7 +142,7 @@ class World:
             provisional=False,
             manifest=self.lake.put_json("manifest/x", self.manifest.model_dump(mode="json")),
             forecasts={Horizon.W1: horizon_forecast(point, {i: m.weight for i, m in members.items()})},
-            served=self.history,
+            served=self.served,
             members=self.lake.put_json("ensemble/members", live.model_dump(mode="json")),
         )
 
@@ -172,8 +176,8 @@ def world(tmp_path):
     return World(Lake(str(tmp_path / "lake")))
 
 
-def row_of_today() -> dict[str, float]:
-    return dict(zip(NAMES, features()[-1].tolist(), strict=True))
+def today() -> Rows:
+    return Rows(NAMES, features()[-1:])
 
 
 def attributed(world, forecast):
@@ -182,12 +186,12 @@ def attributed(world, forecast):
 
 
 def test_native_contributions_add_up_to_the_prediction(world):
-    row = dict(zip(NAMES, features()[-1].tolist(), strict=True))
-    names, shares, expected = contributions(world.lake.get(world.artifact), {**row, "unused": 1.0})
+    rows = Rows((*NAMES, "unused"), np.column_stack([features()[-1:], [[1.0]]]))
+    names, shares, expected = contributions(world.lake.get(world.artifact), rows)
     assert names == list(NAMES)
-    assert shares.sum() + expected == pytest.approx(world.tree_y_hat, rel=1e-12)
+    assert shares.sum() + expected[0] == pytest.approx(world.tree_y_hat, rel=1e-12)
     with pytest.raises(DataError, match="no column 'vix_level'"):
-        contributions(world.lake.get(world.artifact), {n: v for n, v in row.items() if n != "vix_level"})
+        contributions(world.lake.get(world.artifact), Rows(NAMES[:2], features()[-1:, :2]))
 
 
 def test_groups_add_up_to_the_move_without_residual(world):
@@ -198,7 +202,7 @@ def test_groups_add_up_to_the_move_without_residual(world):
     assert set(found.drivers) == set(NAMES)
     cents_per_return = (found.forecast - 50.0) / np.log(found.forecast / 50.0)
     assert found.groups["price_history"] == pytest.approx(0.2 * -0.01 * cents_per_return)
-    tree = dict(zip(NAMES, contributions(world.lake.get(world.artifact), row_of_today())[1], strict=True))
+    tree = dict(zip(NAMES, contributions(world.lake.get(world.artifact), today())[1][0], strict=True))
     x, (kernel, _) = world.net.inputs.of(dataset())[-1], world.net.layers[0]
     net = 0.03 * x * kernel[:, 0]
     energy = [

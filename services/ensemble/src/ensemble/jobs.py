@@ -237,6 +237,7 @@ def _live(
             dataset=t.dataset,
             predictions=t.predictions,
             artifact=t.artifact,
+            folds=t.folds,
             metrics=t.metrics,
         )
     return LiveMembers(horizons=horizons, regime=regime)

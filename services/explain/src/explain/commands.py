@@ -9,7 +9,7 @@ import click
 from cbi_common.runtime.commands.options import View, examples, horizon_choice, over_a_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from cbi_common.core.horizon import Horizon
     from cbi_common.events.explanation import HorizonExplanation
@@ -22,25 +22,34 @@ _TOP_DRIVERS = 10
 @click.command(
     epilog=examples(
         "cbi explain          all horizons, driver groups",
-        "cbi explain 1m       one month, groups and the ten largest drivers",
+        "cbi explain 1m       one month: in words, by group, the ten largest drivers",
+        "cbi explain 1m --signs    whether each driver pushes as the market file says",
     )
 )
 @click.argument("horizon", required=False, type=horizon_choice, metavar="HORIZON")
+@click.option("--signs", is_flag=True, help="How each driver pushed the forecasts of past cutoffs (needs a HORIZON).")
 @over_a_run
-def explain(view: View, horizon: str | None) -> None:
+def explain(view: View, horizon: str | None, signs: bool) -> None:
     """Say why the forecast differs from no-change.
 
-    In the unit of the price, per driver group; for one HORIZON per driver too.
+    In the unit of the price, per driver group; for one HORIZON in words, per driver, and with what the drivers explain
+    of past forecasts.
     """
+    from cbi_common.core.errors import UsageError
     from cbi_common.core.horizon import Horizon
     from cbi_common.reporting.report import in_order
 
     event = view.need(view.run.explanation, "explanation")
     found = in_order(event.data.explanations)
     if horizon is None:
+        if signs:
+            raise UsageError("no horizon", where="--signs", hint="name one: cbi explain 1m --signs")
         view.show(_groups(view.report, found), "explanations")
         return
     one = view.need(found.get(Horizon(horizon)), f"explanation at {horizon}")
+    if signs:
+        view.show(_signs(view.report, horizon, one), "explanations", {horizon: one.model_dump(mode="json")})
+        return
     for sentence in () if view.as_json else one.why:
         click.echo(sentence)
     view.show(_drivers(view.report, horizon, one), "explanations", {horizon: one.model_dump(mode="json")})
@@ -78,7 +87,33 @@ def _drivers(report: Report, horizon: str, found: HorizonExplanation) -> Table:
             ("sum", "forecast", number(found.forecast)),
             *(("driver", name, number(value, signed=True)) for name, value in drivers),
         ),
-        note=f"drivers are parts of the groups; the {len(drivers)} largest of {len(found.drivers)} are listed"
-        if drivers
-        else "",
+        note="\n".join(_notes(found, len(drivers))),
+    )
+
+
+def _notes(found: HorizonExplanation, listed: int) -> Iterator[str]:
+    from cbi_common.reporting.tables import percent
+
+    if listed:
+        yield f"drivers are parts of the groups; the {listed} largest of {len(found.drivers)} are listed"
+    if found.driver_coverage is not None:
+        share = percent(found.driver_coverage, digits=0)
+        yield f"named drivers account for {share} of the variance of {found.n_past} past forecasts (SHAP coverage)"
+    if found.importance:
+        first = ", ".join(f"{name} {percent(share, digits=0)}" for name, share in list(found.importance.items())[:3])
+        yield f"what moved those most: {first}"
+
+
+def _signs(report: Report, horizon: str, found: HorizonExplanation) -> Table:
+    from cbi_common.reporting.tables import Table, columns, heading, number
+
+    said = {True: "yes", False: "NO", None: "says nothing"}
+    return Table(
+        title=f"How drivers pushed {found.n_past} past forecasts of {horizon} · {heading(report)}",
+        columns=columns("<driver", "<of", "expected", "rank correlation", "cutoffs", "<as expected"),
+        rows=tuple(
+            (name, one.series, f"{one.expected:+d}", number(one.found, signed=True), str(one.n), said[one.agrees])
+            for name, one in sorted(found.signs.items())
+        ),
+        note="rank correlation: of the driver's value with what it contributed to the forecast",
     )

@@ -38,7 +38,11 @@ def _in_order(explained: ExplanationReady) -> ExplanationReady:
     # Canonical JSON, in which jobs answer and the lake stores, sorts by name.
     ordered = {
         horizon: found.model_copy(
-            update={"groups": largest_first(found.groups), "drivers": largest_first(found.drivers)}
+            update={
+                "groups": largest_first(found.groups),
+                "drivers": largest_first(found.drivers),
+                "importance": largest_first(found.importance),
+            }
         )
         for horizon, found in sorted(explained.explanations.items(), key=lambda item: item[0].sessions)
     }

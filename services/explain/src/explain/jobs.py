@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from cbi_common.core.errors import InfrastructureError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import LakeRef
-from cbi_common.events.explanation import ExplanationReady
+from cbi_common.events.explanation import ExplanationReady, SignCheck
 from cbi_common.events.forecast import ForecastReady, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest
+from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
-from cbi_common.timeseries.dataset import Dataset, Floats
+from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 from cbi_common.timeseries.nets import Net, read_net
 from cbi_common.training.datasets import load_dataset
 from explain.adapters import lightgbm_contributions, xgboost_contributions
 from explain.domain import linear_contributions, net_contributions
 from explain.domain.attribution import PRICE_HISTORY, Member, Source, by_feature, by_group, explain, whole
-from explain.domain.row import Row
+from explain.domain.past import Past, SignFound, driver_coverage, importance, signs
+from explain.domain.row import Rows
 from explain.domain.why import why
+from explain.history import Histories
 
-ADDITIVE: Mapping[str, Callable[[bytes, Row], tuple[list[str], Floats, float]]] = {
+ADDITIVE: Mapping[str, Callable[[bytes, Rows], tuple[list[str], Floats, Floats]]] = {
     "lightgbm": lightgbm_contributions.contributions,
     "xgboost_dart": xgboost_contributions.contributions,
     "ridge": linear_contributions.contributions,
@@ -51,6 +54,7 @@ def attribute(arg: dict[str, Any]) -> dict[str, Any]:
     used = {h: {i: m for i, m in members.items() if m.weight > 0} for h, members in live.horizons.items()}
     market = market_of(lake, manifest)
     split = _Split(lake, manifest, market.group_of)
+    histories = Histories(lake, manifest, forecast, ADDITIVE, market.group_of, split.known)
     found = {
         horizon: explain(
             [Member(m.weight, split.of(m, horizon)) for _, m in sorted(used[horizon].items())],
@@ -72,7 +76,8 @@ def attribute(arg: dict[str, Any]) -> dict[str, Any]:
                         one.groups,
                         what=market.name[:1].lower() + market.name[1:],
                         unit=market.unit,
-                    )
+                    ),
+                    **_past(histories.of(horizon, live.horizons[horizon]), split.known("full"), market),
                 }
             )
             for horizon, one in found.items()
@@ -80,6 +85,31 @@ def attribute(arg: dict[str, Any]) -> dict[str, Any]:
     ).model_dump(mode="json")
     lake.put_json(arg["key"], data)
     return data
+
+
+def _past(found: tuple[Ints, Past] | None, full: Dataset, market: Market) -> dict[str, Any]:
+    if found is None or not len(found[0]):
+        return {}
+    sessions, past = found
+    rows = Rows.at(full, sessions)
+    drivers = {
+        feature.name: (series, sign)
+        for series, sign in market.expected_signs.items()
+        if sign
+        for feature in market.drivers_of(series)
+    }
+    values = dict(zip(rows.names, rows.values.T, strict=True))
+    return {
+        "driver_coverage": driver_coverage(past),
+        "importance": importance(past),
+        "signs": {one.feature: _checked(one, *drivers[one.feature]) for one in signs(past, values, drivers)},
+        "n_past": len(sessions),
+    }
+
+
+def _checked(found: SignFound, series: str, expected: Literal[-1, 1]) -> SignCheck:
+    agrees = None if found.correlation is None else found.correlation * expected > 0
+    return SignCheck(series=series, expected=expected, found=found.correlation, n=found.n, agrees=agrees)
 
 
 class _Split:
@@ -103,19 +133,20 @@ class _Split:
             net, groups, shares, expected = self._net(member, member.artifact)
             column = net.horizons.index(horizon)
             return by_group(groups, shares[:, column], float(expected[column]))
-        known = self._known(member.dataset)
-        row: Row = dict(zip(known.names, known.features[-1].tolist(), strict=True))
-        names, shares, mean = ADDITIVE[member.learner](self._lake.get(member.artifact), row)
-        return by_feature(names, shares, mean, self._group_of)
+        known = self.known(member.dataset)
+        rows = Rows.at(known, known.sessions[-1:])
+        names, shares, mean = ADDITIVE[member.learner](self._lake.get(member.artifact), rows)
+        return by_feature(names, shares[0], float(mean[0]), self._group_of)
 
     def _net(self, member: LiveMember, artifact: LakeRef) -> tuple[Net, list[str], Floats, Floats]:
         if artifact.key not in self._nets:
             net = read_net(self._lake.get(artifact), windows=NETS[member.learner])
-            found = net_contributions.contributions(net, self._known(member.dataset), self._group_of)
+            found = net_contributions.contributions(net, self.known(member.dataset), self._group_of)
             self._nets[artifact.key] = (net, *found)
         return self._nets[artifact.key]
 
-    def _known(self, dataset: str) -> Dataset:
+    def known(self, dataset: str) -> Dataset:
+        """Return what is known at as_of of a dataset."""
         if dataset not in self._datasets:
             ref = self._manifest.datasets[dataset]
             self._datasets[dataset] = load_dataset(self._lake, ref).until(self._manifest.as_of_session)

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Contract, EventData, MarketId
+
+
+class SignCheck(Contract):
+    """Whether a driver pushed the forecasts as the market file says that it pushes the price."""
+
+    series: str
+    expected: Literal[-1, 1]
+    found: float | None
+    """Rank correlation, over past cutoffs, of the driver's value with what it contributed; None: it said nothing."""
+    n: int
+    agrees: bool | None
 
 
 class HorizonExplanation(Contract):
@@ -21,6 +32,14 @@ class HorizonExplanation(Contract):
     residual: float
     why: tuple[str, ...] = ()
     """Three sentences, made by rules from the numbers."""
+    driver_coverage: float | None = None
+    """The plan's SHAP coverage: share of the variance of past forecasts that named driver groups account for."""
+    importance: dict[str, float] = {}
+    """Driver group to its share of all that moved the forecasts of the past cutoffs, largest first."""
+    signs: dict[str, SignCheck] = {}
+    """Feature to how it pushed those forecasts."""
+    n_past: int = 0
+    """Past cutoffs that these are of; 0 where the models of the time are not known."""
 
 
 class ExplanationReady(EventData):

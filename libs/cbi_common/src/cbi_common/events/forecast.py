@@ -137,6 +137,7 @@ class LiveMember(Contract):
     dataset: str
     predictions: LakeRef
     artifact: LakeRef | None
+    folds: LakeRef | None = None
     metrics: Metrics
 
 

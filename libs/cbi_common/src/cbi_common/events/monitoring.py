@@ -6,14 +6,15 @@ from datetime import date
 from typing import Any, ClassVar, Literal
 
 from cbi_common.core.horizon import Horizon
-from cbi_common.events.base import Contract, EventData, MarketId
+from cbi_common.events.base import Contract, EventData, LakeRef, MarketId
 from cbi_common.events.training import Metrics
 
 
 class Slice(Contract):
     """Scores of the served forecast on a part of the matured cutoffs."""
 
-    by: Literal["all", "regime", "era", "move"]
+    by: Literal["all", "regime", "era", "move", "driver"]
+    """``driver``: the series with an expected sign that moved most, for its volatility, in the month before."""
     value: str
     metrics: Metrics
     coverage_90: float | None
@@ -33,6 +34,15 @@ class ValidationCompleted(EventData):
     as_of: date
     source: Literal["walk_forward", "issued"]
     horizons: dict[Horizon, tuple[Slice, ...]]
+    models: LakeRef | None = None
+    """JSON of `ModelSlices`; None of what was issued: there were no other forecasts."""
+
+
+class ModelSlices(Contract):
+    """Scores of every model on the cutoffs that the served forecast is scored on."""
+
+    horizons: dict[Horizon, dict[str, tuple[Slice, ...]]]
+    """Horizon to model id to its scores, over all cutoffs and by regime; no model has a band of its own."""
 
 
 class DriftDetected(EventData):

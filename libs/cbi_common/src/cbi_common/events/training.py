@@ -91,6 +91,8 @@ class ModelTrained(EventData):
     """Table with one row per cutoff (training/predictions.py)."""
     artifact: LakeRef | None
     """Native model that serves the live cutoff; None for a model that keeps none."""
+    folds: LakeRef | None = None
+    """JSON: session of each refit that serves a cutoff to the claim check of the model fitted there."""
     n_cutoffs: int
     refits: int
     cached_folds: int

@@ -85,6 +85,7 @@ def train(
     walk = walk_forward(dataset, manifest.refits_of(job.model_id), cutoffs, recipe, FoldCache(lake), usable)
     study = study_of(lake, dataset, recipe, spec, profile, market, trials, usable)
     kept = None if study is None else lake.put_json(f"study/{digest(arg['key'])}", study.model_dump(mode="json"))
+    folds = lake.put_json(f"folds/{digest(arg['key'])}", _folds(walk))
     predicted = [
         _predictions(dataset, walk, i, spec, h, manifest.cutoffs(h, long=spec.long)) for i, h in enumerate(job.horizons)
     ]
@@ -100,6 +101,7 @@ def train(
             status="cached" if walk.cached_folds == walk.refits else "trained",
             predictions=predictions.put(lake, f"predictions/{digest(arg['key'], predictions.horizon)}"),
             artifact=walk.latest,
+            folds=folds,
             n_cutoffs=len(predictions.sessions),
             refits=walk.refits,
             cached_folds=walk.cached_folds,
@@ -110,6 +112,10 @@ def train(
         )
         for predictions in predicted
     ]
+
+
+def _folds(walk: Walk) -> dict[str, Any]:
+    return {str(session): ref.model_dump(mode="json") for session, ref in walk.folds.items() if ref is not None}
 
 
 def _learner(learners: Sequence[Learner[Any]], spec: ModelSpec) -> Learner[Any]:

@@ -50,7 +50,7 @@ class TrainingResult:
 
 
 def _refs(model: ModelTrained) -> list[LakeRef]:
-    return [ref for ref in (model.predictions, model.artifact, model.study) if ref is not None]
+    return [ref for ref in (model.predictions, model.artifact, model.folds, model.study) if ref is not None]
 
 
 def _intact(lake: Lake, ref: LakeRef) -> bool:

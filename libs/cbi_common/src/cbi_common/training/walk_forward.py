@@ -60,8 +60,8 @@ class Walk:
         Refits that serve a cutoff, and how many of them were not fitted again.
     fit_seconds : float
         CPU seconds spent fitting.
-    latest : LakeRef
-        Model of the last refit.
+    folds : refit session to the model fitted there
+        Those that serve a cutoff, ascending.
     """
 
     sessions: Ints
@@ -70,7 +70,12 @@ class Walk:
     refits: int
     cached_folds: int
     fit_seconds: float
-    latest: LakeRef | None
+    folds: Mapping[int, LakeRef | None]
+
+    @property
+    def latest(self) -> LakeRef | None:
+        """Model of the last refit."""
+        return self.folds[max(self.folds)]
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,8 @@ def walk_forward(
     served: list[int] = []
     refit_sessions: list[int] = []
     parts: list[Floats] = []
-    cached, seconds, key = 0, 0.0, ""
+    folds: dict[int, LakeRef | None] = {}
+    cached, seconds = 0, 0.0
     for fold in _folds(dataset, refits, cutoffs, recipe, usable_from):
         train = fold.data.until(recipe.trained_to(fold.refit.session))
         weights = recipe.weigh(train)
@@ -131,6 +137,7 @@ def walk_forward(
             cache.keep_artifact(key, artifact)
         else:
             cached += 1
+        folds[fold.refit.session] = cache.reference(key)
         parts.append(_forecasts(fold, key, artifact, recipe, cache))
         served += fold.cutoffs
         refit_sessions += [fold.refit.session] * len(fold.cutoffs)
@@ -143,7 +150,7 @@ def walk_forward(
         refits=len(parts),
         cached_folds=cached,
         fit_seconds=seconds,
-        latest=cache.reference(key),
+        folds=folds,
     )
 
 

@@ -1,26 +1,45 @@
-"""The live row of a dataset, as a model wants it."""
+"""Rows of a dataset, as a model wants them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from cbi_common.core.errors import DataError
-from cbi_common.timeseries.dataset import Floats
-
-Row = Mapping[str, float]
-"""Feature name to value, NaN where unknown."""
+from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 
 
-def values_of(names: Sequence[str], row: Row) -> Floats:
-    """Return the values of some features, (1, p).
+@dataclass(frozen=True)
+class Rows:
+    """What was known at n cutoffs.
 
-    Raises
-    ------
-    DataError
-        When the row lacks one.
+    Attributes
+    ----------
+    names : p feature names
+    values : (n, p) float64
+        NaN where unknown.
     """
-    if lost := [name for name in names if name not in row]:
-        raise DataError(f"no column {lost[0]!r} for a model that was fitted on it", where="explain", hint="train again")
-    return np.array([[row[name] for name in names]], dtype=np.float64)
+
+    names: tuple[str, ...]
+    values: Floats
+
+    @classmethod
+    def at(cls, dataset: Dataset, sessions: Ints) -> Rows:
+        """Return the rows of some sessions, which the dataset has."""
+        return cls(dataset.names, dataset.features[np.searchsorted(dataset.sessions, sessions)])
+
+    def of(self, names: Sequence[str]) -> Floats:
+        """Return the values of some features, (n, k).
+
+        Raises
+        ------
+        DataError
+            When the rows lack one.
+        """
+        place = {name: column for column, name in enumerate(self.names)}
+        if lost := [name for name in names if name not in place]:
+            what = f"no column {lost[0]!r} for a model that was fitted on it"
+            raise DataError(what, where="explain", hint="train again")
+        return self.values[:, [place[name] for name in names]]
