@@ -21,15 +21,19 @@ _TOP_DRIVERS = 10
 
 @click.command(
     epilog=examples(
-        "cbi explain          all horizons, driver groups",
-        "cbi explain 1m       one month: in words, by group, the ten largest drivers",
-        "cbi explain 1m --signs    whether each driver pushes as the market file says",
+        "cbi explain                   all horizons, driver groups",
+        "cbi explain 1m                one month: in words, by group, the ten largest drivers",
+        "cbi explain 1m --signs        whether each driver pushes as the market file says",
+        "cbi explain --pictures why    a waterfall and a force plot of every horizon, in the folder why",
     )
 )
 @click.argument("horizon", required=False, type=horizon_choice, metavar="HORIZON")
 @click.option("--signs", is_flag=True, help="How each driver pushed the forecasts of past cutoffs (needs a HORIZON).")
+@click.option(
+    "--pictures", type=click.Path(file_okay=False), metavar="DIR", help="Draw waterfall and force plots into a folder."
+)
 @over_a_run
-def explain(view: View, horizon: str | None, signs: bool) -> None:
+def explain(view: View, horizon: str | None, signs: bool, pictures: str | None) -> None:
     """Say why the forecast differs from no-change.
 
     In the unit of the price, per driver group; for one HORIZON in words, per driver, and with what the drivers explain
@@ -41,6 +45,11 @@ def explain(view: View, horizon: str | None, signs: bool) -> None:
 
     event = view.need(view.run.explanation, "explanation")
     found = in_order(event.data.explanations)
+    if pictures is not None:
+        wanted = {h: e for h, e in found.items() if horizon in (None, str(h))}
+        view.need(wanted or None, f"explanation at {horizon}")
+        _draw(view.report, wanted, pictures)
+        return
     if horizon is None:
         if signs:
             raise UsageError("no horizon", where="--signs", hint="name one: cbi explain 1m --signs")
@@ -53,6 +62,19 @@ def explain(view: View, horizon: str | None, signs: bool) -> None:
     for sentence in () if view.as_json else one.why:
         click.echo(sentence)
     view.show(_drivers(view.report, horizon, one), "explanations", {horizon: one.model_dump(mode="json")})
+
+
+def _draw(report: Report, found: Mapping[Horizon, HorizonExplanation], folder: str) -> None:
+    from pathlib import Path
+
+    from cbi_common.reporting.tables import UNKNOWN, heading, number
+    from explain.adapters.shap_plots import save_pictures
+
+    unit = report.unit or UNKNOWN
+    for horizon, one in found.items():
+        title = f"Why {horizon} is {number(one.forecast)} {unit}\n{heading(report)}"
+        for file in save_pictures(one, Path(folder), name=str(horizon), title=title, unit=unit):
+            click.echo(file)
 
 
 def _groups(report: Report, found: Mapping[Horizon, HorizonExplanation]) -> Table:

@@ -128,6 +128,10 @@ class ExplanationReport(Contract):
     baseline: float
     groups: dict[str, float]
     residual: float
+    why: tuple[str, ...] = ()
+    driver_coverage: float | None = None
+    """Share of the variance of ``n_past`` past forecasts that named driver groups account for."""
+    n_past: int = 0
 
 
 class RejectionReport(Contract):
