@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """How long after an export a provisional forecast is issued with whatever has arrived."""
     superseded_after_s: float = Field(default=21600, gt=0)
     """How long a training job must have waited to be dropped for one of a later export (the Mac was asleep)."""
+    retraining: bool = True
+    """Whether a drift that asks for a retrain gets one; `cbi run` is one pass and never does."""
     checkpoints: str | None = None
     """Folder where a net's fit that is killed leaves how far it was; None: beside the lake (`checkpoints_dir`)."""
     ops_port: int | None = Field(default=None, ge=0, le=65535)
