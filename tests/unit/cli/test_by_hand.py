@@ -61,5 +61,5 @@ def test_raw_bytes_go_unchecked() -> None:
 def test_every_event_is_described_with_its_required_and_optional_fields() -> None:
     described = dict(fields_of_all())
     assert set(described) == {cls.subject for cls in EventData.classes()}
-    assert described["data.requested"] == "market, as_of?, profile?, datasets?, reason?"
+    assert described["data.requested"] == "market, as_of?, profile?, datasets?, reason?, refit?, refits?, scope?"
     assert json.dumps(described)

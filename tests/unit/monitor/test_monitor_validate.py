@@ -6,8 +6,9 @@ import pytest
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.regime import Regime
-from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMembers
+from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest, ScoredWindow
+from cbi_common.events.monitoring import ModelSlices
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import Metrics
 from cbi_common.markets.spec import load_market
@@ -15,6 +16,7 @@ from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import put_table
 from cbi_common.testing.fakes import envelope, make_kit
 from cbi_common.timeseries.calendar import session_date
+from cbi_common.training.predictions import Predictions
 from monitor import jobs
 from monitor.handlers import Handlers
 
@@ -24,13 +26,15 @@ SESSIONS = np.arange(FIRST, LAST + 1)
 DATES = np.array([session_date(int(s)) for s in SESSIONS], dtype="datetime64[D]")
 PRICE = 50 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.012, len(SESSIONS))))
 
+PALM = 900 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, len(SESSIONS))))
+
 
 def forecast_as_of(lake: Lake, as_of: int, *, point: float = 55.0, simulated: bool = True) -> ForecastReady:
     known = as_of >= SESSIONS
     panel = put_table(
         lake,
         f"panel/{as_of}",
-        pa.table({"session": SESSIONS[known], "date": DATES[known], "price": PRICE[known]}),
+        pa.table({"session": SESSIONS[known], "date": DATES[known], "price": PRICE[known], "palm": PALM[known]}),
     )
     manifest = RunManifest(
         market="zl",
@@ -94,7 +98,25 @@ def members(lake: Lake, as_of: int) -> LiveMembers:
         n=0,
         history=history,
     )
-    return LiveMembers(horizons={Horizon.W1: {}}, regime=regime)
+    return LiveMembers(horizons={Horizon.W1: {"mirror": mirror(lake)}}, regime=regime)
+
+
+def mirror(lake: Lake) -> LiveMember:
+    """A model that forecasts the opposite of what happens, every second week."""
+    cutoffs = np.arange(4500, 4900, 10)
+    y = np.log(PRICE[cutoffs + 5 - FIRST] / PRICE[cutoffs - FIRST])
+    price = PRICE[cutoffs - FIRST]
+    said = Predictions("mirror", Horizon.W1, DATES[cutoffs - FIRST], cutoffs, cutoffs, price, -y, y)
+    return LiveMember(
+        weight=0.0,
+        y_hat=0.0,
+        family="trees",
+        learner="ridge",
+        dataset="full",
+        predictions=said.put(lake, "trained/mirror"),
+        artifact=None,
+        metrics=NO_METRICS,
+    )
 
 
 def horizon_forecast(as_of: int, point: float) -> HorizonForecast:
@@ -152,11 +174,17 @@ def test_issued_forecasts_are_scored_once_they_mature(kit):
     assert set(handled(kit, forecast_as_of(kit.lake, 5000, point=52.0))) == {"walk_forward"}
     assert set(handled(kit, forecast_as_of(kit.lake, 5003))) == {"walk_forward"}
     found = handled(kit, forecast_as_of(kit.lake, 5006))
-    (issued,) = found["issued"].horizons[Horizon.W1]
-    assert issued.metrics.n == 1
+    issued = found["issued"].horizons[Horizon.W1][0]
+    assert (issued.by, issued.metrics.n) == ("all", 1)
+    assert found["issued"].models is None
     found = handled(kit, forecast_as_of(kit.lake, 5010))
-    (issued,) = found["issued"].horizons[Horizon.W1]
+    issued, *parts = found["issued"].horizons[Horizon.W1]
     assert issued.metrics.n == 2
+    assert {kind: sum(p.metrics.n for p in parts if p.by == kind) for kind in ("regime", "era", "move")} == {
+        "regime": 2,
+        "era": 2,
+        "move": 2,
+    }
     errors = [abs(point - PRICE[s + 5 - FIRST]) / PRICE[s + 5 - FIRST] for s, point in ((5000, 52.0), (5003, 55.0))]
     assert issued.metrics.mape == pytest.approx(np.mean(errors))
 
@@ -192,3 +220,20 @@ def test_a_provisional_forecast_is_issued_but_not_validated(kit):
     provisional = forecast_as_of(kit.lake, 5000).model_copy(update={"provisional": True})
     assert handled(kit, provisional) == {}
     assert len(kit.state.entries) == 1
+
+
+def test_scores_by_what_had_moved_before(kit):
+    slices = handled(kit, forecast_as_of(kit.lake, 5000))["walk_forward"].horizons[Horizon.W1]
+    movers = {s.value: s.metrics.n for s in slices if s.by == "driver"}
+    assert set(movers) == {"palm", "none"}
+    assert sum(movers.values()) == slices[0].metrics.n
+
+
+def test_every_model_is_scored_on_the_cutoffs_it_shares_with_what_was_served(kit):
+    event = handled(kit, forecast_as_of(kit.lake, 5000))["walk_forward"]
+    found = ModelSlices.model_validate(kit.lake.get_json(event.models))
+    whole, *parts = found.horizons[Horizon.W1]["mirror"]
+    assert whole.metrics.n == 40
+    assert whole.metrics.skill == pytest.approx(-1.0, abs=0.05)
+    assert whole.coverage_90 is None
+    assert [(p.by, p.value, p.metrics.n) for p in parts] == [("regime", "crisis", 20), ("regime", "normal", 20)]

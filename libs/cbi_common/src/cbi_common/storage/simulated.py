@@ -16,6 +16,7 @@ from cbi_common.core.errors import DataError, UsageError
 from cbi_common.core.identity import digest
 from cbi_common.markets.flaws import FLAWS, parse_flaws, spoil
 from cbi_common.markets.simulation import VERSION, Setting
+from cbi_common.markets.simulation.faults import FAULTS, parse_faults
 from cbi_common.markets.simulation.tables import Tables
 from cbi_common.storage.warehouse import DayRange, chosen
 
@@ -31,7 +32,8 @@ class SimulatedWarehouse:
     url : str
         ``simulated``, or with any of these parameters, which `Setting` describes:
         ``simulated?sessions=1500&seed=3&predictability=0.05&drift_at=2020-03-02&flaws=stale,weekend_row:3``. Flaws are
-        keys of ``markets.flaws.FLAWS`` with an intensity from 1 to 3.
+        keys of ``markets.flaws.FLAWS`` with an intensity from 1 to 3. ``faults=frozen_feed:2020-03-02,…`` puts in
+        ``markets.simulation.faults.FAULTS``, each from its date on.
     seed : int
         Used unless the URL names one.
 
@@ -77,7 +79,9 @@ class SimulatedWarehouse:
             raise self._unknown(table)
         s = self.setting
         drift = None if s.drift_at is None else s.drift_at.isoformat()
-        return digest("simulated", VERSION, table, s.sessions, s.seed, s.predictability, drift, self._flaws)
+        content = [VERSION, table, s.sessions, s.seed, s.predictability, drift, self._flaws]
+        faults = [[name, day.isoformat()] for name, day in s.faults]
+        return digest("simulated", *content, *([faults] if faults else []))
 
     def _table(self, table: str) -> pa.Table:
         if table not in self._tables.names:
@@ -103,7 +107,11 @@ _READ: dict[str, Callable[[str], Any]] = {
     "predictability": float,
     "drift_at": date.fromisoformat,
     "flaws": parse_flaws,
+    "faults": parse_faults,
 }
+
+
+_WANTED = {"drift_at": "date", "faults": f"list of NAME:DATE with names among {', '.join(FAULTS)}"}
 
 
 def _parameters(url: str) -> dict[str, Any]:
@@ -118,6 +126,6 @@ def _parameters(url: str) -> dict[str, Any]:
         try:
             found[name] = _READ[name](value)
         except ValueError:
-            wanted = "date" if name == "drift_at" else "number"
+            wanted = _WANTED.get(name, "number")
             raise UsageError(f"{name}={value!r} is no {wanted}", where=where, hint=f"give a {wanted}") from None
     return found

@@ -1,4 +1,4 @@
-"""Scores of matured forecasts: all of them, and by regime, era and size of move."""
+"""Scores of matured forecasts: all of them, and by regime, era, size of move and driver."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def overall(rows: Rows, *, horizon: int, step: int, naive_mae: float | None = No
 
 def by_label(
     rows: Rows,
-    by: Literal["regime", "era", "move"],
+    by: Literal["regime", "era", "move", "driver"],
     labels: Labels,
     order: Sequence[str],
     *,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 
 from cbi_common.core.errors import UsageError
+from cbi_common.markets.simulation.faults import AWAY, TURMOIL, Faults, day_of
 from cbi_common.markets.simulation.process import (
+    LEAVING,
     SHOCKS,
     Days,
     Floats,
@@ -42,6 +45,7 @@ class Setting:
     drift_at : date or None
         From this day on soybean oil and palm no longer heed each other.
     last_day : date
+    faults : pairs of a name in `FAULTS` and the first day it touches
     """
 
     sessions: int
@@ -49,6 +53,7 @@ class Setting:
     predictability: float = 0.02
     drift_at: date | None = None
     last_day: date = LAST_DAY
+    faults: Faults = ()
 
     def days(self) -> Days:
         """Return the sessions.
@@ -63,9 +68,10 @@ class Setting:
         self._check(0 <= self.seed < 2**63, f"seed {self.seed}", "a number from 0 on")
         last = session_number(self.last_day)
         days = sessions_between(session_date(last - self.sessions + 1), self.last_day)
-        if self.drift_at is not None:
-            first, end = days[1].item(), days[-1].item()
-            self._check(first <= self.drift_at <= end, f"drift_at {self.drift_at}", f"a day from {first} to {end}")
+        first, end = days[1].item(), days[-1].item()
+        dated = dict(self.faults) if self.drift_at is None else {**dict(self.faults), "drift_at": self.drift_at}
+        for name, day in dated.items():
+            self._check(first <= day <= end, f"{name} {day}", f"a day from {first} to {end}")
         return days
 
     def rng(self, name: str) -> np.random.Generator:
@@ -120,9 +126,24 @@ def draw(setting: Setting) -> History:
 
 
 def _parts(setting: Setting, days: Days) -> tuple[tuple[slice, Process], ...]:
-    whole = make_process(setting.predictability)
-    if setting.drift_at is None:
-        return ((slice(0, len(days)), whole),)
-    change = int(np.searchsorted(days, np.datetime64(setting.drift_at)))
-    broken = make_process(setting.predictability, linked=False)
-    return (slice(0, change), whole), (slice(change, len(days)), broken)
+    drifts, leaves, turmoil = (
+        len(days) if day is None else _row(days, day)
+        for day in (setting.drift_at, day_of(setting.faults, AWAY), day_of(setting.faults, TURMOIL))
+    )
+    left = min(leaves + LEAVING, len(days))
+    return tuple(
+        (
+            slice(begin, end),
+            make_process(
+                setting.predictability,
+                linked=begin < min(drifts, leaves),
+                turmoil=begin >= turmoil,
+                leaving=leaves <= begin < left,
+            ),
+        )
+        for begin, end in pairwise(sorted({0, drifts, leaves, left, turmoil, len(days)}))
+    )
+
+
+def _row(days: Days, day: date) -> int:
+    return int(np.searchsorted(days, np.datetime64(day)))

@@ -11,7 +11,8 @@ conditional expectation has a closed form (`cbi_common.markets.simulation.truth`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,12 @@ _SEASON_AMPLITUDE, _NEWS_EFFECT, _MORE_REVERSION = 1.0, 0.02, 0.02
 beyond the usual (without it the prices that follow palm and the news stray too far)."""
 
 _SEASON_PEAK_DAY = 175
+
+_TURMOIL: dict[str, Any] = {"volatility": 1.1, "vix": 70.0}
+"""What takes the place of every regime's volatility and VIX in a turmoil."""
+
+LEAVING, _LEAVES_BY = 10, 0.04
+"""Sessions in which palm breaks away, and what each of them adds to the log of its price."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,9 @@ class Process:
         return moves
 
 
-def make_process(predictability: float, *, linked: bool = True) -> Process:
+def make_process(
+    predictability: float, *, linked: bool = True, turmoil: bool = False, leaving: bool = False
+) -> Process:
     """Return the process.
 
     Parameters
@@ -114,7 +123,12 @@ def make_process(predictability: float, *, linked: bool = True) -> Process:
         Share of the gap to palm that soybean oil closes per session; season and news grow with it.
     linked : bool
         False: soybean oil no longer heeds palm, nor palm soybean oil.
+    turmoil : bool
+        True: in every regime volatility and VIX are beyond those of a crisis.
+    leaving : bool
+        True: palm rises by a twenty-fifth in every session, whatever soybean oil does.
     """
+    states = [replace(state, **_TURMOIL) if turmoil else state for state in STATES.values()]
     closes = predictability if linked else 0.0
     reverts = _REVERSION + _MORE_REVERSION * predictability
     palm_reverts = _PALM_REVERSION + _MORE_REVERSION * predictability
@@ -134,7 +148,7 @@ def make_process(predictability: float, *, linked: bool = True) -> Process:
     constant = np.array(
         [
             pushed - closes * _GAP + reverts * _OIL,
-            passes * pushed + catches_up * _GAP + palm_reverts * _PALM,
+            passes * pushed + catches_up * _GAP + palm_reverts * _PALM + (_LEAVES_BY if leaving else 0.0),
             _CRUDE_REVERSION * _CRUDE,
             0.0,
             0.0,
@@ -143,9 +157,9 @@ def make_process(predictability: float, *, linked: bool = True) -> Process:
     return Process(
         matrix=matrix,
         constant=constant,
-        drift=np.array([_drift(state, passes) for state in STATES.values()]),
+        drift=np.array([_drift(state, passes) for state in states]),
         season=np.array([1.0, passes, 0, 0, 0]),
-        loading=np.array([_loading(state, passes) for state in STATES.values()]),
+        loading=np.array([_loading(state, passes) for state in states]),
         amplitude=_SEASON_AMPLITUDE * predictability,
     )
 

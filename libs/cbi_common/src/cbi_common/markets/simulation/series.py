@@ -7,8 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from cbi_common.markets.simulation.faults import (
+    FROZEN,
+    FROZEN_SERIES,
+    PARTED,
+    PARTED_SERIES,
+    SHIFT,
+    SHIFTED,
+    SHIFTED_SERIES,
+    Faults,
+    day_of,
+)
 from cbi_common.markets.simulation.generic import generic_values, observation_days
 from cbi_common.markets.simulation.history import LAST_DAY, History, Setting, draw
 from cbi_common.markets.simulation.process import STATE, Days, Floats
@@ -56,7 +68,13 @@ class Simulation:
 
 
 def simulate(
-    sessions: int, seed: int, *, predictability: float = 0.02, drift_at: date | None = None, last_day: date = LAST_DAY
+    sessions: int,
+    seed: int,
+    *,
+    predictability: float = 0.02,
+    drift_at: date | None = None,
+    last_day: date = LAST_DAY,
+    faults: Faults = (),
 ) -> Simulation:
     """Simulate a market; the arguments are the fields of `Setting`.
 
@@ -65,14 +83,15 @@ def simulate(
     UsageError
         For an argument out of its range.
     """
-    setting = Setting(sessions, seed, predictability, drift_at, last_day)
+    setting = Setting(sessions, seed, predictability, drift_at, last_day, faults)
     history = draw(setting)
     shown = {name: history.states[:, i] for i, name in enumerate(STATE)}
-    price, crude, shock = np.exp(shown["oil"]), np.exp(shown["crude"]), history.shocks[:, 0]
+    price, crude = np.exp(shown["oil"]), np.exp(shown["crude"])
     daily = {"zl": price, "palm": np.exp(shown["palm"]) * _LB_PER_TONNE / 100, "cl": crude, "vix": np.exp(shown["vix"])}
-    daily |= {**_products(setting, crude), **_bars(setting, price), **dict(_wanderers(setting, shock))}
+    daily |= {**_products(setting, crude), **_bars(setting, price), **dict(_wanderers(setting, history))}
     series = {name: (history.days, np.round(values, 4)) for name, values in daily.items()}
-    return Simulation(history.days, _completed(series | _positions(setting, history), setting), shown["news"])
+    series = _frozen(_completed(series | _positions(setting, history), setting), setting)
+    return Simulation(history.days, series, shown["news"])
 
 
 def _completed(series: dict[str, tuple[Days, Floats]], setting: Setting) -> dict[str, tuple[Days, Floats]]:
@@ -92,10 +111,30 @@ def wander(level: float, pull: float, moves: Floats) -> Floats:
     return level * np.exp(away)
 
 
-def _wanderers(setting: Setting, shock: Floats) -> Iterator[tuple[str, Floats]]:
+def _wanderers(setting: Setting, history: History) -> Iterator[tuple[str, Floats]]:
+    shock = history.shocks[:, 0]
     for name, (level, pull, sigma, loading) in _WANDERERS.items():
         own = setting.rng(name).standard_normal(len(shock))
-        yield name, wander(level, pull, sigma * (loading * shock + np.sqrt(1 - loading**2) * own))
+        moves = sigma * (loading * shock + np.sqrt(1 - loading**2) * own)
+        if name == PARTED_SERIES:
+            moves = np.where(_since(history.days, setting, PARTED), sigma * own, moves)
+        elif name == SHIFTED_SERIES:
+            moves = np.where(_since(history.days, setting, SHIFTED), SHIFT * moves, moves)
+        yield name, wander(level, pull, moves)
+
+
+def _frozen(series: dict[str, tuple[Days, Floats]], setting: Setting) -> dict[str, tuple[Days, Floats]]:
+    days, values = series[FROZEN_SERIES]
+    still = _since(days, setting, FROZEN)
+    if not still.any():
+        return series
+    last = values[np.argmax(still) - 1]
+    return {**series, FROZEN_SERIES: (days, np.where(still, last, values))}
+
+
+def _since(days: Days, setting: Setting, fault: str) -> NDArray[np.bool_]:
+    day = day_of(setting.faults, fault)
+    return np.zeros(len(days), dtype=bool) if day is None else np.asarray(days >= np.datetime64(day))
 
 
 def _products(setting: Setting, crude: Floats) -> dict[str, Floats]:

@@ -45,7 +45,14 @@ class Tables:
     @cached_property
     def _simulation(self) -> Simulation:
         s = self._setting
-        return simulate(s.sessions, s.seed, predictability=s.predictability, drift_at=s.drift_at, last_day=s.last_day)
+        return simulate(
+            s.sessions,
+            s.seed,
+            predictability=s.predictability,
+            drift_at=s.drift_at,
+            last_day=s.last_day,
+            faults=s.faults,
+        )
 
     @cached_property
     def _columns(self) -> dict[str, np.ndarray[Any, Any]]:

@@ -10,7 +10,7 @@ from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataExported, DataRejected, DataRequested
 from cbi_common.events.explanation import ExplanationReady
 from cbi_common.events.forecast import ForecastReady
-from cbi_common.events.monitoring import AlertRaised, ValidationCompleted
+from cbi_common.events.monitoring import AlertRaised, DriftDetected, ValidationCompleted
 from cbi_common.events.promotion import PromotionRejected
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import ModelFailed, ModelTrained, TrainingPlanned
@@ -30,7 +30,8 @@ def _nothing(_data: Any) -> str:
 
 
 def _requested(data: DataRequested) -> str:
-    return f"{data.market}, {data.profile}, as of {data.as_of or 'the last day there is'}"
+    refit = ", every model fitted anew" if data.refit else ""
+    return f"{data.market}, {data.profile}, as of {data.as_of or 'the last day there is'}{refit} ({data.reason})"
 
 
 def _exported(data: DataExported) -> str:
@@ -75,6 +76,10 @@ def _kept(data: PromotionRejected) -> str:
     return data.reason
 
 
+def _drift(data: DriftDetected) -> str:
+    return f"{data.kind}: {data.what or 'something no longer is what it was'}, {data.action}"
+
+
 def _alert(data: AlertRaised) -> str:
     return f"{data.severity}: {data.source}: {data.what}"
 
@@ -91,5 +96,6 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     ExplanationReady: _explained,
     ValidationCompleted: _validated,
     PromotionRejected: _kept,
+    DriftDetected: _drift,
     AlertRaised: _alert,
 }
