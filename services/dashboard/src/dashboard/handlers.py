@@ -19,7 +19,7 @@ from cbi_common.events.data import Verdict
 from cbi_common.reporting.tables import percent
 from cbi_common.storage.lake import Lake
 from dashboard.adapters.reports import in_full
-from dashboard.domain import page, quality, view
+from dashboard.domain import development, page, quality, view
 from dashboard.domain.answers import (
     ForecastAnswer,
     GivenUp,
@@ -28,6 +28,13 @@ from dashboard.domain.answers import (
     RegimeAnswer,
     RunAnswer,
     RunDetail,
+)
+from dashboard.domain.development import (
+    ExplanationAnswer,
+    MonitoringAnswer,
+    ShadowAnswer,
+    Source,
+    ValidationAnswer,
 )
 from dashboard.domain.known import Known
 
@@ -67,6 +74,7 @@ def create_api(known: Known, clock: Clock, lake: Lake, lifespan: Lifespan | None
         return JSONResponse({"detail": error.line()}, status_code=404)
 
     _add_answers(api, known, clock, lake)
+    _add_development(api, known, clock)
     _add_pages(api, known, clock, lake)
     return api
 
@@ -103,6 +111,33 @@ def _add_answers(api: FastAPI, known: Known, clock: Clock, lake: Lake) -> None:
     @api.get("/asyncapi.json", include_in_schema=False)
     async def events() -> JSONResponse:
         return JSONResponse(await asyncio.to_thread(_event_schema))
+
+
+def _add_development(api: FastAPI, known: Known, clock: Clock) -> None:
+    @api.get("/api/explain/{horizon}", responses=_NOTHING)
+    async def explain(horizon: Horizon) -> ExplanationAnswer:
+        """Why the forecast of a horizon differs from no-change."""
+        return development.explanation(known.runs, horizon, clock().date())
+
+    @api.get("/api/validate", responses=_NOTHING)
+    async def validate(source: Source = "walk_forward") -> ValidationAnswer:
+        """Matured forecasts against what happened: as served at past cutoffs, or as issued."""
+        return development.validation(known.runs, source, clock().date())
+
+    @api.get("/api/backtest", responses=_NOTHING)
+    async def backtest() -> None:
+        """What buying by the forecasts would have cost."""
+        development.backtest(known.runs)
+
+    @api.get("/api/monitoring")
+    async def monitoring() -> MonitoringAnswer:
+        """Open conditions, drifts, retrains with their causes, ages of tables."""
+        return development.monitoring(known.runs)
+
+    @api.get("/api/shadow")
+    async def shadow() -> list[ShadowAnswer]:
+        """Challengers that run beside the champions."""
+        return development.shadows(known.runs)
 
 
 def _add_pages(api: FastAPI, known: Known, clock: Clock, lake: Lake) -> None:

@@ -14,8 +14,9 @@ from cbi_common.core.errors import IncompleteError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Envelope, EventData
 from cbi_common.events.data import DataExported, DataRejected
+from cbi_common.events.explanation import ExplanationReady
 from cbi_common.events.forecast import ForecastReady, HorizonForecast
-from cbi_common.events.monitoring import AlertRaised
+from cbi_common.events.monitoring import AlertRaised, ValidationCompleted
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import ModelFailed
 from cbi_common.reporting.lineage import lake_objects
@@ -48,7 +49,7 @@ def predictions(runs: Runs, today: date) -> PredictionsAnswer:
     event = run.forecast
     assert event is not None
     return PredictionsAnswer(
-        origin=_origin(runs, run, event, today, simulated=event.data.simulated),
+        origin=origin_of(runs, run, event, today),
         predictions=tuple(_prediction(h, event.data.forecasts[h]) for h in Horizon if h in event.data.forecasts),
         missing=missing_horizons(run),
     )
@@ -79,12 +80,12 @@ def regime(runs: Runs, today: date) -> RegimeAnswer:
     IncompleteError
         When no run has detected one.
     """
-    run = _newest(runs, lambda run: run.regime is not None, "regime")
+    run = newest(runs, lambda run: run.regime is not None, "regime")
     event = run.regime
     assert event is not None
     data = event.data
     return RegimeAnswer(
-        origin=_origin(runs, run, event, today, simulated=run.simulated),
+        origin=origin_of(runs, run, event, today),
         state=data.state, previous_state=data.previous_state, probabilities=data.probabilities,
         nowcast_accuracy=data.nowcast_accuracy, forward_accuracy=data.forward_accuracy,
         persistence_accuracy=data.persistence_accuracy,
@@ -99,7 +100,7 @@ def quality(runs: Runs) -> QualityAnswer:
     IncompleteError
         When no run has one.
     """
-    run = _newest(runs, lambda run: run.export is not None or run.rejected is not None, "quality report")
+    run = newest(runs, lambda run: run.export is not None or run.rejected is not None, "quality report")
     source: DataExported | DataRejected | None = run.export.data if run.export else run.rejected
     assert source is not None
     return QualityAnswer(
@@ -133,8 +134,16 @@ def detail(run: Run) -> RunDetail:
 
 
 def alerts(runs: Runs) -> list[Envelope[AlertRaised]]:
-    """Return the alerts that ask for attention, oldest first."""
-    return [event for event in runs.of(AlertRaised) if event.data.severity != "info"]
+    """Return the alerts that ask for attention, oldest first: of a condition the last one, unless it is over."""
+    told = runs.of(AlertRaised)
+    last = {(event.data.market, event.data.condition): event.id for event in told}
+    return [
+        event
+        for event in told
+        if event.data.severity != "info"
+        and not event.data.resolved
+        and (not event.data.condition or last[event.data.market, event.data.condition] == event.id)
+    ]
 
 
 def reason(run: Run) -> str:
@@ -155,10 +164,17 @@ def forecast_run(runs: Runs) -> Run:
     IncompleteError
         When there is none.
     """
-    return _newest(runs, lambda run: run.forecast is not None and not run.forecast.data.provisional, "forecast")
+    return newest(runs, lambda run: run.forecast is not None and not run.forecast.data.provisional, "forecast")
 
 
-def _newest(runs: Runs, has: Callable[[Run], bool], what: str) -> Run:
+def newest(runs: Runs, has: Callable[[Run], bool], what: str) -> Run:
+    """Return the newest run that has what is asked for.
+
+    Raises
+    ------
+    IncompleteError
+        When there is none, with the state of the newest one.
+    """
     known = runs.all()
     for run in reversed(known):
         if has(run):
@@ -169,22 +185,24 @@ def _newest(runs: Runs, has: Callable[[Run], bool], what: str) -> Run:
     )
 
 
-def _origin(
+def origin_of(
     runs: Runs,
     run: Run,
-    event: Envelope[ForecastReady] | Envelope[RegimeDetected],
+    event: Envelope[ForecastReady]
+    | Envelope[RegimeDetected]
+    | Envelope[ExplanationReady]
+    | Envelope[ValidationCompleted],
     today: date,
-    *,
-    simulated: bool | None,
 ) -> Origin:
-    newest = runs.all()[-1]
+    """Return where the numbers of an event come from, and whether a newer run has tried to replace them."""
+    last = runs.all()[-1]
     source = run.export.data if run.export else None
-    newer = NewerRun(request_id=newest.correlation_id, stage=newest.stage, reason=reason(newest))
+    newer = NewerRun(request_id=last.correlation_id, stage=last.stage, reason=reason(last))
     return Origin(
         run_id=event.data.run_id, request_id=run.correlation_id, market=event.data.market,
         title=source.title if source and source.title else event.data.market, unit=source.unit if source else "",
-        as_of=event.data.as_of, published=event.time, age_days=(today - event.data.as_of).days, simulated=simulated,
-        newer_run=None if newest is run else newer,
+        as_of=event.data.as_of, published=event.time, age_days=(today - event.data.as_of).days, simulated=run.simulated,
+        newer_run=None if last is run else newer,
     )  # fmt: skip
 
 
