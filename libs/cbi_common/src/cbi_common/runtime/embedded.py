@@ -15,6 +15,7 @@ from cbi_common.runtime.host import Host
 from cbi_common.runtime.lock import StackLock, occupied
 from cbi_common.runtime.memory import MemoryWatch
 from cbi_common.runtime.nats_server import NatsServer
+from cbi_common.runtime.schedules import Schedule
 from cbi_common.runtime.service import Service, discover
 from cbi_common.runtime.settings import Settings
 
@@ -74,6 +75,12 @@ class Stack:
     def services(self) -> list[Service]:
         """The running services."""
         return [] if self._host is None else self._host.services
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """What this stack asks for by the clock."""
+        found = None if self._host is None else self._host.schedules
+        return () if found is None else found.schedules
 
     @property
     def page_url(self) -> str | None:

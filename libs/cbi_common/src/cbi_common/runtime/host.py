@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from cbi_common.core.clock import Clock, system_clock
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.ops import ops_app
+from cbi_common.runtime.schedules import Schedules
 from cbi_common.runtime.service import Build, Kit, Service
 from cbi_common.runtime.serving import HttpServer
 from cbi_common.runtime.settings import Settings
@@ -42,6 +43,7 @@ class Host:
         )
         self.services: list[Service] = [build(kit) for build in builds]
         self._undelivered = Undelivered(bus, kit.clock)
+        self.schedules = Schedules(settings, bus, kit.state, clock) if settings.schedules else None
         self._servers: list[HttpServer] = []
         self._page: HttpServer | None = None
         if settings.ops_port is not None:
@@ -84,9 +86,13 @@ class Host:
         await asyncio.gather(*(service.bus.connect() for service in self.services))
         await self._undelivered.start()
         await asyncio.gather(*(service.start() for service in self.services))
+        if self.schedules is not None:
+            await self.schedules.start()
 
     async def stop(self) -> None:
         """Hand back what is in work, then disconnect and close the ports."""
+        if self.schedules is not None:
+            self.schedules.stop()
         await asyncio.gather(*(service.stop() for service in self.services))
         await self._undelivered.stop()
         for server in self._servers:

@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     """How long after an export a provisional forecast is issued with whatever has arrived."""
     superseded_after_s: float = Field(default=21600, gt=0)
     """How long a training job must have waited to be dropped for one of a later export (the Mac was asleep)."""
+    schedules: bool = False
+    """Whether this process asks for data by the clock; `cbi up` does."""
+    schedule_daily: str = "30 18 * * mon-fri"
+    """When profile standard is asked for: a cron expression in the exchange's time (weekdays by name), or ``off``."""
+    schedule_weekly: str = "0 9 * * sun"
+    """When profile full is asked for."""
     retraining: bool = True
     """Whether a drift that asks for a retrain gets one; `cbi run` is one pass and never does."""
     checkpoints: str | None = None

@@ -138,7 +138,8 @@ async def replay(request: ReplayRequest) -> Replayed:
     clock = SimulatedClock(datetime.combine(days[0], _EVENING))
     steps: list[Step] = []
     with _progress(len(days)) as said:
-        async with Stack(request.settings, clock=clock) as stack:
+        settings = request.settings.model_copy(update={"schedules": False})
+        async with Stack(settings, clock=clock) as stack:
             history = _History(stack)
             await history.open(identity)
             for day in days:

@@ -1,0 +1,131 @@
+"""What comes round is asked for once per due time, whoever looks after it, and a missed time is made up for once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cbi_common.core.errors import TransientError, UsageError
+from cbi_common.events.base import Envelope
+from cbi_common.runtime import schedules as module
+from cbi_common.runtime.schedules import EXCHANGE, Schedules, schedules_of
+from cbi_common.runtime.settings import Settings
+from cbi_common.testing.fakes import FakeState
+
+MONDAY = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)  # noon in Chicago
+
+
+class FakeBus:
+    """Takes events; is away as often as it is told to be."""
+
+    def __init__(self, away: int = 0) -> None:
+        self.events: list[Envelope[Any]] = []
+        self.away = away
+
+    async def publish(self, event: Envelope[Any]) -> None:
+        if self.away:
+            self.away -= 1
+            raise TransientError("no bus", where="test")
+        self.events.append(event)
+
+
+class World:
+    """Schedules on a clock that tests set."""
+
+    def __init__(self, bus: FakeBus | None = None, state: FakeState | None = None, **settings: Any) -> None:
+        self.now = MONDAY
+        self.bus, self.state = bus or FakeBus(), state or FakeState()
+        chosen = Settings(schedules=True, **settings)
+        self.schedules = Schedules(chosen, self.bus, self.state, lambda: self.now)  # type: ignore[arg-type]
+        self.daily = next(s for s in self.schedules.schedules if s.name == "daily")
+
+    def ask(self, after: timedelta = timedelta()) -> list[Envelope[Any]]:
+        self.now += after
+        asyncio.run(self.schedules.ask(self.daily))
+        return self.bus.events
+
+
+def test_the_first_start_has_missed_nothing() -> None:
+    assert World().ask() == []
+
+
+def test_a_due_time_is_asked_for_once() -> None:
+    world = World()
+    world.ask()
+    (event,) = world.ask(timedelta(hours=7))  # 19:00 in Chicago
+    assert (event.data.market, event.data.profile, event.data.reason) == ("zl", "standard", "schedule daily")
+    assert world.ask(timedelta(minutes=1)) == [event]
+    assert len(world.ask(timedelta(days=1))) == 2
+
+
+def test_of_several_missed_times_one_is_made_up_for() -> None:
+    world = World()
+    world.ask()
+    assert len(world.ask(timedelta(days=9))) == 1
+    assert len(world.ask(timedelta(minutes=1))) == 1
+
+
+def test_two_processes_ask_with_one_id() -> None:
+    state = FakeState()
+    first, second = World(state=state), World(state=state)
+    first.ask()
+    known = asyncio.run(state.entry("schedule.daily.zl"))
+    assert known is not None
+    (a,) = first.ask(timedelta(hours=7))
+    asyncio.run(state.put("schedule.daily.zl", known[0]))  # the second looked before the first had noted it
+    (b,) = second.ask(timedelta(hours=8))
+    assert a.id == b.id
+
+
+def test_a_request_that_was_not_noted_is_made_again_under_the_same_id() -> None:
+    world = World()
+    world.ask()
+    before = asyncio.run(world.state.entry("schedule.daily.zl"))
+    assert before is not None
+    world.ask(timedelta(hours=7))
+    asyncio.run(world.state.put("schedule.daily.zl", before[0]))
+    first, again = world.ask()
+    assert first.id == again.id
+
+
+def test_a_bus_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AGAIN_S", 0.001)
+    world = World(FakeBus(away=3))
+    world.ask()
+    assert len(world.ask(timedelta(hours=7))) == 1
+
+
+def test_every_weekday_of_a_year_has_one_due_time_whatever_the_clocks_do() -> None:
+    (daily, _) = schedules_of(Settings())
+    at, days = datetime(2026, 1, 1, tzinfo=EXCHANGE), []
+    while (due := daily.next_due(at)) is not None and due.year == 2026:
+        assert daily.last_due(at, due) == due
+        assert daily.last_due(due, due) is None
+        days.append(due)
+        at = due + timedelta(seconds=1)
+    assert {(due.hour, due.minute) for due in days} == {(18, 30)}
+    assert len({due.date() for due in days}) == len(days) == 261
+    assert len({due.utcoffset() for due in days}) == 2  # summer and winter
+
+
+def test_a_schedule_can_be_off_and_a_time_that_is_none_is_refused() -> None:
+    assert schedules_of(Settings(schedule_daily="off", schedule_weekly="off")) == ()
+    with pytest.raises(UsageError, match="'every day' is no time") as refused:
+        schedules_of(Settings(schedule_daily="every day"))
+    assert refused.value.where == "CBI_SCHEDULE_DAILY"
+
+
+def test_a_start_catches_up_and_a_stop_ends_it() -> None:
+    world = World(schedule_weekly="off")
+    world.ask()
+    world.now += timedelta(days=1)
+
+    async def go() -> None:
+        await world.schedules.start()
+        world.schedules.stop()
+
+    asyncio.run(go())
+    assert len(world.bus.events) == 1
