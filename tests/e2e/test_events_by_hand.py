@@ -48,7 +48,7 @@ def wait_for_runs(cbi: Cbi, lake: str, count: int) -> list[dict[str, Any]]:
         done = [run for run in json.loads(result.stdout)["runs"] if run["stage"] == "done"]
         if len(done) >= count:
             return done
-        time.sleep(2)
+        time.sleep(4)  # every look is a program that starts
     raise AssertionError(f"{count} runs were not done: {result.stdout}")
 
 

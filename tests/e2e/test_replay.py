@@ -22,7 +22,7 @@ pytestmark = pytest.mark.e2e
 Cbi = Callable[..., subprocess.CompletedProcess[str]]
 
 PRICES = "yahoo_finance_comprehensive.biofuel_components_canonical.parquet"
-STEPS = 3
+STEPS = 2
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def test_every_key_of_the_contract_is_there(whole: dict) -> None:
     assert list(whole["ensemble"]) == list(whole["forecasts"]) == list(whole["explanations"]) == H
     assert all(set(e) >= ENSEMBLE for e in whole["ensemble"].values())
     assert all(set(f) >= FORECAST for f in whole["forecasts"].values())
-    assert set(whole["explanations"]["1m"]) == {"baseline", "groups", "residual"}
+    assert set(whole["explanations"]["1m"]) >= {"baseline", "groups", "residual", "why", "driver_coverage"}
     assert set(whole["regime"]) == {
         "state", "probabilities", "nowcast_accuracy", "balanced_accuracy", "forward_accuracy", "persistence_accuracy",
         "switches_per_year", "detection_lag", "brier", "calibration_error",

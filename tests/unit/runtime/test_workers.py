@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from cbi_common.core.errors import DataError, JobError
+from cbi_common.runtime import offspring
 from cbi_common.runtime.offspring import CAN_FORK
 from cbi_common.runtime.workers import JobResult, Workers
 
@@ -175,6 +176,15 @@ def test_a_nursery_that_dies_is_replaced_and_its_children_run_again(tmp_path: Pa
     assert result.value == {}
     assert int(pids.read_text().split()[0]) not in first
     assert not any(_alive(pid) for pid in first)
+
+
+def test_where_nothing_can_be_forked_children_are_started_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offspring, "CAN_FORK", False)
+    assert run("double", {"n": 21}).value == {"n": 42}
+    assert run("environment", {"names": ["PYTHONHASHSEED"]}).value == {"PYTHONHASHSEED": "0", "group": True}
+    assert run("killed_until", {"folder": str(tmp_path), "times": 1}).value == {"attempt": 2}
+    with pytest.raises(JobError, match="last words"):
+        run("leave", {})
 
 
 def test_what_the_nursery_imports_loads_no_optional_part_for_everybody() -> None:

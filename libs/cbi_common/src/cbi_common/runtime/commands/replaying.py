@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 import time
@@ -146,6 +147,7 @@ async def replay(request: ReplayRequest) -> Replayed:
                 clock.advance(datetime.combine(day, _EVENING))
                 steps.append(await history.step(request.event(identity, day, clock()), day))
                 said(steps[-1], history.unit)
+                _heed_the_order_to_stop()
     last = history.last
     return Replayed(
         market=request.settings.market,
@@ -236,6 +238,13 @@ class _History:
             return ()
         manifest = RunManifest.model_validate(self._lake.get_json(run.export.data.manifest))
         return tuple(refit for refit in manifest.refits if refit.cause != GRID)
+
+
+def _heed_the_order_to_stop() -> None:
+    """Stop if that was asked for while something else was awaited: Python 3.11's ``wait_for`` may keep it to itself."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class _Said(Protocol):
