@@ -112,14 +112,26 @@ def test_shadows_newest_first() -> None:
     assert client().get("/api/shadow").json() == []
 
 
-def test_every_route_answers_as_its_schema_says() -> None:
+@pytest.mark.parametrize("known", ["nothing", "everything"])
+def test_every_route_answers_as_its_schema_says(known: str) -> None:
     story = Story()
-    served = client([*story.whole(), story.tell(stale()), story.tell(DRIFT)])
+    shadow = ModelShadowed(market="zl", run_id=RUN_ID, horizon=Horizon.W1, challenger="ridge", champion=None)
+    events = [*story.whole(), *map(story.tell, (stale(), DRIFT, shadow))]
+    served = client(events if known == "everything" else [])
     described = served.get("/openapi.json").json()
+    codes = set()
     for path, methods in described["paths"].items():
-        url = path.replace("{horizon}", "1m").replace("{run_id}", "req-1")
-        answer = served.get(url)
-        assert str(answer.status_code) in methods["get"]["responses"], path
-        if answer.status_code == 200:
-            schema = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-            jsonschema.validate(answer.json(), {**schema, "components": described["components"]})
+        assert methods["get"]["description"], path
+        answer = served.get(path.replace("{horizon}", "1m").replace("{run_id}", "req-1"))
+        said = methods["get"]["responses"][str(answer.status_code)]
+        schema = said["content"]["application/json"]["schema"]
+        jsonschema.validate(answer.json(), {**schema, "components": described["components"]})
+        codes.add(answer.status_code)
+    assert codes == ({200, 503} if known == "everything" else {200, 404, 503})
+
+
+def test_a_page_that_does_not_exist_and_a_horizon_that_does_not_are_refused() -> None:
+    served = client(Story().whole())
+    assert served.get("/api/explain/9m").status_code == 422
+    assert served.get("/api/buy").status_code == 404
+    assert served.post("/api/validate").status_code == 405

@@ -10,8 +10,9 @@ import pytest
 
 from cbi_common.core.errors import TransientError, UsageError
 from cbi_common.events.base import Envelope
+from cbi_common.events.monitoring import MailRequested
 from cbi_common.runtime import schedules as module
-from cbi_common.runtime.schedules import EXCHANGE, Schedules, schedules_of
+from cbi_common.runtime.schedules import EXCHANGE, Schedules, schedules_of, upcoming
 from cbi_common.runtime.settings import Settings
 from cbi_common.testing.fakes import FakeState
 
@@ -24,12 +25,14 @@ class FakeBus:
     def __init__(self, away: int = 0) -> None:
         self.events: list[Envelope[Any]] = []
         self.away = away
+        self.taken = asyncio.Event()
 
     async def publish(self, event: Envelope[Any]) -> None:
         if self.away:
             self.away -= 1
             raise TransientError("no bus", where="test")
         self.events.append(event)
+        self.taken.set()
 
 
 class World:
@@ -91,15 +94,62 @@ def test_a_request_that_was_not_noted_is_made_again_under_the_same_id() -> None:
     assert first.id == again.id
 
 
-def test_a_bus_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_AGAIN_S", 0.001)
-    world = World(FakeBus(away=3))
+def test_a_bus_that_is_away_is_asked_again_later() -> None:
+    world = World(FakeBus(away=2))
     world.ask()
-    assert len(world.ask(timedelta(hours=7))) == 1
+    assert world.ask(timedelta(hours=7)) == world.ask(timedelta(minutes=1)) == []
+    assert len(world.ask(timedelta(minutes=1))) == 1
+
+
+def test_the_machine_slept_and_the_next_look_makes_up_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PULSE_S", 0.05)
+    world = World(schedule_weekly="off")
+
+    async def go() -> None:
+        await world.schedules.start()
+        world.now += timedelta(hours=7)  # by the wall; the loop's own clock has not moved
+        await asyncio.wait_for(world.bus.taken.wait(), 5)
+        await asyncio.sleep(0.2)
+        world.schedules.stop()
+
+    asyncio.run(go())
+    assert len(world.bus.events) == 1
+
+
+def test_another_time_begins_anew() -> None:
+    state = FakeState()
+    World(state=state).ask()
+    later = World(state=state, schedule_daily="0 12 * * mon-fri")
+    assert later.ask(timedelta(hours=7)) == []
+    assert len(later.ask(timedelta(days=1))) == 1
+
+
+def test_the_mail_comes_round_where_one_can_be_sent() -> None:
+    assert "mail" not in {s.name for s in World().schedules.schedules}
+    world = World(smtp_host="mail.example.com", smtp_from="cbi@example.com", smtp_to=("chris@example.com",))
+    world.daily = next(s for s in world.schedules.schedules if s.name == "mail")
+    world.ask()
+    (event,) = world.ask(timedelta(hours=19, seconds=1))  # 07:00 in Chicago
+    assert (event.subject, event.data.market, event.data.reason) == ("mail.requested", "zl", "schedule mail")
+
+
+def test_the_night_when_the_clocks_change_has_one_mail_at_seven() -> None:
+    trigger = module._trigger("mail", "0 7 * * *")
+    mail = module.Schedule("mail", "", trigger, MailRequested(market="zl"))
+    for night, hours in (
+        (datetime(2026, 3, 7, 12, tzinfo=EXCHANGE), 23),
+        (datetime(2026, 10, 31, 12, tzinfo=EXCHANGE), 25),
+    ):
+        evening = mail.last_due(night - timedelta(days=1), night)
+        morning = mail.next_due(night)
+        assert evening is not None
+        assert morning is not None
+        assert (evening.hour, morning.hour) == (7, 7)
+        assert morning.astimezone(UTC) - evening.astimezone(UTC) == timedelta(hours=hours)
 
 
 def test_every_weekday_of_a_year_has_one_due_time_whatever_the_clocks_do() -> None:
-    (daily, _) = schedules_of(Settings())
+    (daily, _weekly) = schedules_of(Settings())
     at, days = datetime(2026, 1, 1, tzinfo=EXCHANGE), []
     while (due := daily.next_due(at)) is not None and due.year == 2026:
         assert daily.last_due(at, due) == due
@@ -118,6 +168,11 @@ def test_a_schedule_can_be_off_and_a_time_that_is_none_is_refused() -> None:
     assert refused.value.where == "CBI_SCHEDULE_DAILY"
 
 
+def test_a_weekday_by_number_is_refused_because_it_means_two_things() -> None:
+    with pytest.raises(UsageError, match="Monday to some and Sunday to others"):
+        schedules_of(Settings(schedule_weekly="0 9 * * 0"))
+
+
 def test_a_start_catches_up_and_a_stop_ends_it() -> None:
     world = World(schedule_weekly="off")
     world.ask()
@@ -129,3 +184,13 @@ def test_a_start_catches_up_and_a_stop_ends_it() -> None:
 
     asyncio.run(go())
     assert len(world.bus.events) == 1
+
+
+def test_what_is_kept_says_what_is_due_next() -> None:
+    world = World()
+    world.ask()
+    world.ask(timedelta(hours=7))
+    (due,) = asyncio.run(upcoming(world.state, world.now))
+    assert (due.name, due.market, due.when) == ("daily", "zl", "30 18 * * mon-fri")
+    assert due.last == datetime(2026, 11, 23, 18, 30, tzinfo=EXCHANGE)
+    assert due.next == datetime(2026, 11, 24, 18, 30, tzinfo=EXCHANGE)

@@ -100,3 +100,42 @@ def test_a_bigquery_url_carries_the_settings_that_belong_to_it(monkeypatch: pyte
 )
 def test_where_results_are_kept(given: dict[str, str], expected: str) -> None:
     assert Settings.load(**given).results_url == expected
+
+
+MAIL = {
+    "CBI_SMTP_HOST": "mail.example.com",
+    "CBI_SMTP_FROM": "cbi@example.com",
+    "CBI_SMTP_TO": "a@example.com, b@x.org",
+}
+
+
+def test_mail_is_set_up_by_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().smtp_host is None
+    for name, value in {**MAIL, "CBI_SMTP_USER": "u", "CBI_SMTP_PASSWORD": "s3cret"}.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.load()
+    assert settings.smtp_to == ("a@example.com", "b@x.org")
+    assert (settings.smtp_security, settings.smtp_port) == ("starttls", None)
+    assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"CBI_SMTP_HOST": ""}, "setting CBI_SMTP_HOST: not enough to send mail"),
+        ({"CBI_SMTP_TO": ""}, "setting CBI_SMTP_TO: not enough to send mail"),
+        ({"CBI_SMTP_TO": "a@example.com\nBcc: b@example.com"}, "smtp_to"),
+        ({"CBI_SMTP_FROM": "nobody"}, "smtp_from"),
+        ({"CBI_SMTP_USER": "u"}, "a login is a name and a password"),
+        (
+            {"CBI_SMTP_USER": "u", "CBI_SMTP_PASSWORD": "p", "CBI_SMTP_SECURITY": "none"},
+            "it would send the password in the clear; use starttls or tls",
+        ),
+    ],
+)
+def test_half_a_mail_set_up_is_refused(monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], says: str) -> None:
+    for name, value in {**MAIL, **changed}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError) as refused:
+        Settings.load()
+    assert says in refused.value.line()

@@ -23,7 +23,14 @@ def _restore() -> Iterator[None]:
 
 
 def configure(log_format: str) -> None:
-    settings = Settings.load(log_format=log_format).with_bus("nats://h:1", "u", "s3cret")
+    mail = {
+        "smtp_host": "m.org",
+        "smtp_from": "a@m.org",
+        "smtp_to": "b@m.org",
+        "smtp_user": "u",
+        "smtp_password": "p0stcode",
+    }
+    settings = Settings.load(log_format=log_format, **mail).with_bus("nats://h:1", "u", "s3cret")
     telemetry.configure(settings)
 
 
@@ -55,11 +62,12 @@ def test_the_password_is_never_logged(capsys: pytest.CaptureFixture[str], log_fo
     configure(log_format)
     log = logging.getLogger("cbi_common.test")
     try:
-        raise ValueError("nats://u:s3cret@h")
+        raise ValueError("nats://u:s3cret@h smtp://u:p0stcode@m")
     except ValueError:
-        log.exception("cannot connect with %s", "s3cret", extra={"password": "s3cret"})
+        log.exception("cannot connect with %s", "s3cret", extra={"password": "p0stcode"})
     said = capsys.readouterr().err
     assert "s3cret" not in said
+    assert "p0stcode" not in said
     assert "ValueError" in said
 
 

@@ -47,10 +47,12 @@ def test_peak_memory_is_the_childs_own() -> None:
 
 
 def test_a_job_runs_alone_on_one_thread_with_fixed_hashes_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CBI_NATS_PASSWORD", "s3cret")
+    passwords = ["CBI_NATS_PASSWORD", "CBI_SMTP_PASSWORD"]
+    for name in passwords:
+        monkeypatch.setenv(name, "s3cret")
     threads = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
-    value = run("environment", {"names": [*threads, "PYTHONHASHSEED", "CBI_NATS_PASSWORD"]}).value
-    expected = {**dict.fromkeys(threads, "1"), "PYTHONHASHSEED": "0", "CBI_NATS_PASSWORD": None, "group": True}
+    value = run("environment", {"names": [*threads, "PYTHONHASHSEED", *passwords]}).value
+    expected = {**dict.fromkeys(threads, "1"), "PYTHONHASHSEED": "0", **dict.fromkeys(passwords), "group": True}
     assert value == expected
 
 

@@ -25,6 +25,7 @@ from dashboard.domain.answers import (
     GivenUp,
     PredictionsAnswer,
     QualityAnswer,
+    Refusal,
     RegimeAnswer,
     RunAnswer,
     RunDetail,
@@ -40,7 +41,10 @@ from dashboard.domain.known import Known
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-_NOTHING: dict[int | str, dict[str, Any]] = {503: {"description": "There is no such number yet; the detail says why"}}
+_NOTHING: dict[int | str, dict[str, Any]] = {
+    503: {"model": Refusal, "description": "There is no such number yet; the detail says why"}
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"model": Refusal, "description": "No such run"}}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
@@ -82,30 +86,37 @@ def create_api(known: Known, clock: Clock, lake: Lake, lifespan: Lifespan | None
 def _add_answers(api: FastAPI, known: Known, clock: Clock, lake: Lake) -> None:
     @api.get("/api/predictions", responses=_NOTHING)
     async def predictions() -> PredictionsAnswer:
+        """The newest final forecast, all horizons."""
         return view.predictions(known.runs, clock().date())
 
     @api.get("/api/forecast/{horizon}", responses=_NOTHING)
     async def forecast(horizon: Horizon) -> ForecastAnswer:
+        """The newest final forecast of one horizon."""
         return view.forecast(known.runs, horizon, clock().date())
 
     @api.get("/api/regime/current", responses=_NOTHING)
     async def regime() -> RegimeAnswer:
+        """The newest state of the market, and how good calling it has been."""
         return view.regime(known.runs, clock().date())
 
     @api.get("/api/quality", responses=_NOTHING)
     async def tables() -> QualityAnswer:
+        """The data gate's newest verdict, table by table."""
         return await _quality(known, lake)
 
     @api.get("/api/runs")
     async def all_runs() -> list[RunAnswer]:
+        """Every pass, newest first."""
         return [view.summary(run) for run in reversed(known.runs.all())]
 
-    @api.get("/api/runs/{run_id}", responses={404: {"description": "No such run"}})
+    @api.get("/api/runs/{run_id}", responses=_UNKNOWN)
     async def one_run(run_id: str) -> RunDetail:
+        """One pass by its run id, or by the beginning of the id of any of its events."""
         return view.detail(known.runs.find(run_id))
 
     @api.get("/api/dead")
     async def dead() -> tuple[GivenUp, ...]:
+        """Messages that were given up, oldest first."""
         return known.given_up
 
     @api.get("/asyncapi.json", include_in_schema=False)

@@ -83,3 +83,12 @@ class AlertRaised(EventData):
     since: date | None = None
     resolved: bool = False
     """The condition, raised before, holds no more."""
+
+
+class MailRequested(EventData):
+    """The daily mail is asked for: on a schedule, or by hand."""
+
+    subject: ClassVar[str] = "mail.requested"
+
+    market: MarketId
+    reason: str = "by hand"

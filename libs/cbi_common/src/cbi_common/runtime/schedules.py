@@ -1,20 +1,20 @@
-"""What comes round: data asked for by the clock of the exchange, every due time once, a missed one caught up once."""
+"""What comes round by the clock of the exchange: data and the daily mail, each due time once, also late."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cbi_common.core.clock import Clock
 from cbi_common.core.errors import TransientError, UsageError
 from cbi_common.core.identity import derived_id
-from cbi_common.events.base import Envelope
+from cbi_common.events.base import Contract, Envelope, EventData
 from cbi_common.events.data import DataRequested
-from cbi_common.events.manifest import Profile
+from cbi_common.events.monitoring import MailRequested
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.state import State
@@ -28,18 +28,20 @@ _log = logging.getLogger(__name__)
 EXCHANGE = ZoneInfo("America/Chicago")
 OFF = "off"
 
-_AGAIN_S = 30.0
+_PREFIX = "schedule."
+_PULSE_S = 60
 _FURTHEST_BACK = timedelta(days=35)
 """What was missed longer ago has been overtaken by a later due time of any schedule that is of use."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When which profile is asked for."""
+    """When what is asked for."""
 
     name: str
+    when: str
     trigger: CronTrigger
-    profile: Profile
+    asks: EventData
 
     def last_due(self, after: datetime, now: datetime) -> datetime | None:
         """Return the latest due time after ``after`` and not after ``now``, None when there is none."""
@@ -56,27 +58,54 @@ class Schedule:
         return due
 
 
+class Due(NamedTuple):
+    """What a schedule has asked for last and will ask for next."""
+
+    name: str
+    market: str
+    when: str
+    last: datetime
+    next: datetime | None
+
+
+class _Done(Contract):
+    """What the shared state keeps of a schedule: the due time that was asked for last, and by which expression."""
+
+    when: str
+    due: datetime
+
+
 def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
-    """Return the schedules that the settings ask for.
+    """Return the schedules that the settings ask for; a mail only where one can be sent.
 
     Raises
     ------
     UsageError
         For a time that is no cron expression.
     """
-    asked: tuple[tuple[str, str, Profile], ...] = (
-        ("daily", settings.schedule_daily, "standard"),
-        ("weekly", settings.schedule_weekly, "full"),
+    market = settings.market
+    asked: dict[str, tuple[str, EventData]] = {
+        "daily": (
+            settings.schedule_daily,
+            DataRequested(market=market, profile="standard", reason="schedule daily"),
+        ),
+        "weekly": (settings.schedule_weekly, DataRequested(market=market, profile="full", reason="schedule weekly")),
+    }
+    if settings.smtp_host is not None:
+        asked["mail"] = (settings.schedule_mail, MailRequested(market=market, reason="schedule mail"))
+    return tuple(
+        Schedule(name, when, _trigger(name, when), data) for name, (when, data) in asked.items() if when != OFF
     )
-    return tuple(Schedule(name, _trigger(name, when), profile) for name, when, profile in asked if when != OFF)
 
 
 def _trigger(name: str, when: str) -> CronTrigger:
     from apscheduler.triggers.cron import CronTrigger
 
     try:
+        if re.search(r"\d", when.split()[-1]):
+            raise ValueError("a weekday by number is Monday to some and Sunday to others")
         return CronTrigger.from_crontab(when, timezone=EXCHANGE)
-    except ValueError as error:
+    except (ValueError, IndexError) as error:
         raise UsageError(
             f"{when!r} is no time: {error}",
             where=f"CBI_SCHEDULE_{name.upper()}",
@@ -85,7 +114,7 @@ def _trigger(name: str, when: str) -> CronTrigger:
 
 
 class Schedules:
-    """Asks for data when it is due.
+    """Asks for what is due.
 
     The due time that was done last lies in the shared state, and the id of a request follows from schedule, market and
     due time: however many processes look after the schedules, and whenever one of them dies, a due time is asked for
@@ -108,13 +137,17 @@ class Schedules:
     async def start(self) -> None:
         """Make up for what was missed, then wait for what is due."""
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
+        from apscheduler.triggers.combining import OrTrigger
+        from apscheduler.triggers.interval import IntervalTrigger
 
         # Nothing is kept by the scheduler itself: its stores pickle.
         self._scheduler = AsyncIOScheduler(timezone=EXCHANGE)
         for schedule in self.schedules:
             await self.ask(schedule)
+            # The clock that it waits by stands still while the machine sleeps; and a bus that was away is asked again.
+            often = OrTrigger([schedule.trigger, IntervalTrigger(seconds=_PULSE_S, timezone=EXCHANGE)])
             self._scheduler.add_job(
-                self.ask, schedule.trigger, args=[schedule], id=schedule.name, coalesce=True, misfire_grace_time=None
+                self.ask, often, args=[schedule], id=schedule.name, coalesce=True, misfire_grace_time=None
             )
         self._scheduler.start()
 
@@ -125,27 +158,43 @@ class Schedules:
             self._scheduler = None
 
     async def ask(self, schedule: Schedule) -> None:
-        """Ask for data if a due time has passed that nobody has asked for; waits for a bus that is away."""
-        while True:
-            try:
-                return await self._ask(schedule)
-            except TransientError as error:
-                _log.warning("schedule %s: %s; tried again in %g s", schedule.name, error, _AGAIN_S)
-                await asyncio.sleep(_AGAIN_S)
+        """Ask for what is due, if a due time has passed for which nobody has; a bus that is away is asked next time."""
+        try:
+            await self._ask(schedule)
+        except TransientError as error:
+            _log.warning("schedule %s: %s", schedule.name, error)
 
     async def _ask(self, schedule: Schedule) -> None:
-        now, key = self._clock(), f"schedule.{schedule.name}.{self._market}"
-        known = await self._state.entry(key)
-        if known is None:  # the first start has missed nothing
-            await self._state.create(key, now.isoformat().encode())
+        now, key = self._clock(), f"{_PREFIX}{schedule.name}.{self._market}"
+        entry = await self._state.entry(key)
+        if entry is None:  # the first start has missed nothing
+            await self._state.create(key, _kept(schedule, now))
             return
-        due = schedule.last_due(datetime.fromisoformat(known[0].decode()), now)
+        done, revision = _Done.model_validate_json(entry[0]), entry[1]
+        if done.when != schedule.when:  # nor has a schedule that is new
+            await self._state.compare_and_set(key, _kept(schedule, now), revision)
+            return
+        due = schedule.last_due(done.due, now)
         if due is None:
             return
-        data = DataRequested.model_validate(
-            {"market": self._market, "profile": schedule.profile, "reason": f"schedule {schedule.name}"}
-        )
-        event_id = derived_id(f"schedule {schedule.name} {self._market}", data.subject, due.isoformat())
-        await self._bus.publish(Envelope.first(data, source="schedule", now=now, event_id=event_id))
-        await self._state.compare_and_set(key, due.isoformat().encode(), known[1])
-        _log.info("schedule %s, due %s: asked for profile %s", schedule.name, due, schedule.profile)
+        event_id = derived_id(f"schedule {schedule.name} {self._market}", schedule.asks.subject, due.isoformat())
+        await self._bus.publish(Envelope.first(schedule.asks, source="schedule", now=now, event_id=event_id))
+        await self._state.compare_and_set(key, _kept(schedule, due), revision)
+        _log.info("schedule %s, due %s: %s", schedule.name, due, schedule.asks.subject)
+
+
+async def upcoming(state: State, now: datetime) -> list[Due]:
+    """Return the schedules that somebody has kept, by name and market."""
+    found = []
+    for key in await state.keys(_PREFIX):
+        kept = await state.get(key)
+        name, market = key.removeprefix(_PREFIX).split(".")
+        if kept is not None:
+            done = _Done.model_validate_json(kept)
+            following = _trigger(name, done.when).get_next_fire_time(None, now)
+            found.append(Due(name, market, done.when, done.due.astimezone(EXCHANGE), following))
+    return found
+
+
+def _kept(schedule: Schedule, due: datetime) -> bytes:
+    return _Done(when=schedule.when, due=due).model_dump_json().encode()

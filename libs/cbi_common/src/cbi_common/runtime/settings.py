@@ -5,16 +5,19 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlparse
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cbi_common.core.errors import UsageError
 from cbi_common.storage.bigquery_url import RESULTS_DATASET, is_bigquery, with_dataset, with_parameters
 
 _PREFIX = "CBI_"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+MailAddress = Annotated[str, StringConstraints(pattern=r"^[!-;=?-~]+@[A-Za-z0-9.-]+$", max_length=254)]
 _BIGQUERY = {
     "endpoint": "bigquery_endpoint",
     "storage": "bigquery_storage_endpoint",
@@ -65,6 +68,22 @@ class Settings(BaseSettings):
     """When profile standard is asked for: a cron expression in the exchange's time (weekdays by name), or ``off``."""
     schedule_weekly: str = "0 9 * * sun"
     """When profile full is asked for."""
+    schedule_mail: str = "0 7 * * *"
+    """When the daily mail is sent."""
+    smtp_host: str | None = None
+    """Mail server; None sends no mail."""
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    """None takes the usual one of ``smtp_security``: 587, 465 or 25."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_ca: str | None = None
+    """File of the authorities that sign the mail server's certificate; None trusts those of the system."""
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: MailAddress | None = None
+    smtp_to: Annotated[tuple[MailAddress, ...], NoDecode] = ()
+    """Addresses separated by commas."""
+    mail_wait_s: float = Field(default=60, ge=0, le=3600)
+    """How long an alert waits for others that go in the same mail."""
     retraining: bool = True
     """Whether a drift that asks for a retrain gets one; `cbi run` is one pass and never does."""
     checkpoints: str | None = None
@@ -117,6 +136,27 @@ class Settings(BaseSettings):
         carried = {name: values.get(field) for name, field in _BIGQUERY.items()}
         urls = {name: url for name in ("warehouse", "results") if is_bigquery(url := values.get(name))}
         return {**values, **{name: with_parameters(url, **carried) for name, url in urls.items()}}
+
+    @field_validator("smtp_to", mode="before")
+    @classmethod
+    def _addresses_stand_between_commas(cls, value: Any) -> Any:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _mail_is_set_up_whole(self) -> Settings:
+        needed = {"smtp_host": self.smtp_host, "smtp_from": self.smtp_from, "smtp_to": self.smtp_to}
+        lacking = [_PREFIX + name.upper() for name, value in needed.items() if not value]
+        if 0 < len(lacking) < len(needed):
+            raise UsageError("not enough to send mail", where=f"setting {lacking[0]}", hint="give it, or none of these")
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise UsageError(
+                "a login is a name and a password", where="setting CBI_SMTP_USER", hint="give both or none"
+            )
+        if self.smtp_password is not None and self.smtp_security == "none" and self.smtp_host not in _LOOPBACK:
+            raise UsageError(
+                "it would send the password in the clear", where="setting CBI_SMTP_SECURITY", hint="use starttls or tls"
+            )
+        return self
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:

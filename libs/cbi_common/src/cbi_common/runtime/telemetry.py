@@ -60,9 +60,22 @@ TABLE_AGE_SESSIONS = Gauge(
     ("market", "table"),
     registry=REGISTRY,
 )
+MAILS = Counter("cbi_mails", "Attempts to send a mail by how they ended", ("kind", "outcome"), registry=REGISTRY)
 
 _context: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039  # never mutated, only replaced
-_NOISY = ("cbi_faststream", "nats", "uvicorn", "asyncio", "fsspec", "filelock", "httpx", "urllib3", "mlflow", "alembic")
+_NOISY = (
+    "cbi_faststream",
+    "nats",
+    "uvicorn",
+    "asyncio",
+    "fsspec",
+    "filelock",
+    "httpx",
+    "urllib3",
+    "mlflow",
+    "alembic",
+    "apscheduler",
+)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -101,8 +114,8 @@ class _Formatter(logging.Formatter):
 
 def configure(settings: Settings) -> None:
     """Send the logs of this process to stderr in the settings' format and level."""
-    password = settings.nats_password
-    secrets = (password.get_secret_value(),) if password is not None and password.get_secret_value() else ()
+    passwords = (settings.nats_password, settings.smtp_password)
+    secrets = tuple(p.get_secret_value() for p in passwords if p is not None and p.get_secret_value())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(as_json=settings.log_format == "json", secrets=secrets))
     root = logging.getLogger()

@@ -154,8 +154,10 @@ async def _attempt(offspring: Offspring, order: _Order, cpu_limit_s: float) -> J
 
 
 def _environment() -> dict[str, str]:
-    # A job has no business on the bus.
-    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("CBI_NATS_")}
+    # A job has no business on the bus, and writes no mail.
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.upper().startswith(("CBI_NATS_", "CBI_SMTP_"))
+    }
     return {**inherited, **_ENVIRONMENT}
 
 

@@ -14,6 +14,12 @@ from cbi_common.reporting.projection import Stage
 from cbi_common.reporting.report import Report
 
 
+class Refusal(Contract):
+    """Why there is no answer: what, where, and what to do."""
+
+    detail: str
+
+
 class NewerRun(Contract):
     """A pass that began after the one shown and has not replaced it."""
 

@@ -90,7 +90,7 @@ async def make_pass(request: Request) -> tuple[Run, Measured]:
         When something broke that no retry mends.
     """
     event = request.event()
-    stack = Stack(request.settings.model_copy(update={"retraining": False, "schedules": False}))
+    stack = Stack(request.settings.model_copy(update={"retraining": False, "schedules": False, "smtp_host": None}))
     with progress(request.settings) as shown:
         async with stack:
             shown.started(stack.started_s, len(stack.services))

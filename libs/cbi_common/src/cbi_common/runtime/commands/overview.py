@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
+from cbi_common.core.clock import system_clock
 from cbi_common.events.training import ModelFailed
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.reporting.report import missing_horizons
 from cbi_common.reporting.tables import UNKNOWN, Table, columns
 from cbi_common.runtime.bus import Bus, unavailable
 from cbi_common.runtime.journal import Journal
+from cbi_common.runtime.schedules import Due, upcoming
 from cbi_common.runtime.settings import Settings
+from cbi_common.runtime.state import State
 from cbi_common.runtime.streams import EVENTS, JOBS
 
 
@@ -28,11 +32,12 @@ class Queue:
 
 @dataclass(frozen=True)
 class Overview:
-    """Runs, oldest first; queues; number of dead letters."""
+    """Runs, oldest first; queues; number of dead letters; what comes round by the clock."""
 
     runs: tuple[Run, ...]
     queues: tuple[Queue, ...]
     dead_letters: int
+    schedules: tuple[Due, ...] = ()
 
     def as_json(self, limit: int) -> dict[str, Any]:
         """Return the latest ``limit`` runs and the rest as JSON."""
@@ -40,6 +45,7 @@ class Overview:
             "runs": [line(run) for run in self._latest(limit)],
             "queues": [asdict(queue) for queue in self.queues],
             "dead_letters": self.dead_letters,
+            "schedules": [_due(due) for due in self.schedules],
         }
 
     def tables(self, limit: int) -> list[Table]:
@@ -58,7 +64,12 @@ class Overview:
             note=f"{len(self.queues) - len(busy)} of {len(self.queues)} consumers have nothing to do; "
             f"{self.dead_letters} dead letters{', see `cbi dead list`' if self.dead_letters else ''}",
         )
-        return [runs, queues]
+        schedules = Table(
+            title="Schedules, in Chicago's time",
+            columns=columns("<name", "<market", "<when", "<done to", "<next"),
+            rows=tuple((d.name, d.market, d.when, _minute(d.last), _minute(d.next)) for d in self.schedules),
+        )
+        return [runs, queues, *([schedules] if self.schedules else [])]
 
     def _latest(self, limit: int) -> list[Run]:
         return list(reversed(self.runs[-limit:]))
@@ -81,6 +92,7 @@ async def look(bus: Bus, _settings: Settings) -> Overview:
         runs=tuple(runs),
         queues=tuple(sorted(queues, key=lambda queue: (queue.stream, queue.consumer))),
         dead_letters=len(await journal.dead_letters()),
+        schedules=tuple(await upcoming(State(bus), system_clock())),
     )
 
 
@@ -100,6 +112,17 @@ def line(run: Run) -> dict[str, Any]:
         "failed": sum(isinstance(result, ModelFailed) for result in run.results.values()),
         "trouble": _trouble(run),
     }
+
+
+def _due(due: Due) -> dict[str, Any]:
+    return {
+        "name": due.name, "market": due.market, "when": due.when, "last": due.last.isoformat(),
+        "next": due.next.isoformat() if due.next else None,
+    }  # fmt: skip
+
+
+def _minute(at: datetime | None) -> str:
+    return UNKNOWN if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _trouble(run: Run) -> str | None:

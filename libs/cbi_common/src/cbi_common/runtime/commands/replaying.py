@@ -139,7 +139,7 @@ async def replay(request: ReplayRequest) -> Replayed:
     clock = SimulatedClock(datetime.combine(days[0], _EVENING))
     steps: list[Step] = []
     with _progress(len(days)) as said:
-        settings = request.settings.model_copy(update={"schedules": False})
+        settings = request.settings.model_copy(update={"schedules": False, "smtp_host": None})
         async with Stack(settings, clock=clock) as stack:
             history = _History(stack)
             await history.open(identity)

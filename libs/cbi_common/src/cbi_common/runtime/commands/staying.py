@@ -28,7 +28,9 @@ async def stay(settings: Settings) -> None:
         click.echo(f"bus:  {stack.settings.nats_url} (`cbi publish` finds it by the lake)")
         click.echo(f"      user and password for other clients: {settings.stack_dir / 'stack.json'}")
         for schedule in stack.schedules:
-            click.echo(f"next: {schedule.name}, profile {schedule.profile}, {_when(schedule)}")
+            click.echo(f"next: {schedule.name}, {schedule.asks.subject}, {_when(schedule)}")
+        if settings.smtp_host is None:
+            click.echo("mail: none is sent, CBI_SMTP_HOST is not set")
         click.echo("Ctrl-C stops everything")
         await asyncio.Event().wait()
 
