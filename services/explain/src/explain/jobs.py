@@ -8,12 +8,13 @@ from typing import Any, Literal
 from cbi_common.core.errors import InfrastructureError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import LakeRef
-from cbi_common.events.explanation import ExplanationReady, SignCheck
+from cbi_common.events.explanation import ExplanationReady, ImportanceShift, SignCheck
 from cbi_common.events.forecast import ForecastReady, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest
 from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
+from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 from cbi_common.timeseries.nets import Net, read_net
 from cbi_common.training.datasets import load_dataset
@@ -22,6 +23,7 @@ from explain.domain import linear_contributions, net_contributions
 from explain.domain.attribution import PRICE_HISTORY, Member, Source, by_feature, by_group, explain, whole
 from explain.domain.past import Past, SignFound, driver_coverage, importance, signs
 from explain.domain.row import Rows
+from explain.domain.shift import RECENT, shift
 from explain.domain.why import why
 from explain.history import Histories
 
@@ -82,6 +84,7 @@ def attribute(arg: dict[str, Any]) -> dict[str, Any]:
             )
             for horizon, one in found.items()
         },
+        forecast=lake.put_json(f"{arg['key']}.forecast", forecast.model_dump(mode="json")),
     ).model_dump(mode="json")
     lake.put_json(arg["key"], data)
     return data
@@ -102,9 +105,20 @@ def _past(found: tuple[Ints, Past] | None, full: Dataset, market: Market) -> dic
     return {
         "driver_coverage": driver_coverage(past),
         "importance": importance(past),
+        "shift": _shift(sessions, past),
         "signs": {one.feature: _checked(one, *drivers[one.feature]) for one in signs(past, values, drivers)},
         "n_past": len(sessions),
     }
+
+
+def _shift(sessions: Ints, past: Past) -> ImportanceShift | None:
+    found = shift(past)
+    if found is None:
+        return None
+    since = session_date(int(sessions[-RECENT]))
+    return ImportanceShift(
+        correlation=found.correlation, lowest=found.lowest, recent=found.recent, since=since, drifted=found.drifted
+    )
 
 
 def _checked(found: SignFound, series: str, expected: Literal[-1, 1]) -> SignCheck:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import ClassVar, Literal
 
 from cbi_common.core.horizon import Horizon
-from cbi_common.events.base import Contract, EventData, MarketId
+from cbi_common.events.base import Contract, EventData, LakeRef, MarketId
 
 
 class SignCheck(Contract):
@@ -18,6 +18,21 @@ class SignCheck(Contract):
     """Rank correlation, over past cutoffs, of the driver's value with what it contributed; None: it said nothing."""
     n: int
     agrees: bool | None
+
+
+class ImportanceShift(Contract):
+    """How alike the driver groups' importance in the last year is to what it was in all the time before."""
+
+    correlation: float
+    """Rank correlation over the groups."""
+    lowest: float | None
+    """The lowest that it had been before; None where the past is too short to tell."""
+    recent: dict[str, float]
+    """Driver group to its share in the last year, largest first."""
+    since: date
+    """First cutoff of the last year."""
+    drifted: bool
+    """The order is unlike the one before, and more so than it ever was."""
 
 
 class HorizonExplanation(Contract):
@@ -36,6 +51,8 @@ class HorizonExplanation(Contract):
     """The plan's SHAP coverage: share of the variance of past forecasts that named driver groups account for."""
     importance: dict[str, float] = {}
     """Driver group to its share of all that moved the forecasts of the past cutoffs, largest first."""
+    shift: ImportanceShift | None = None
+    """None where there are too few past cutoffs to compare."""
     signs: dict[str, SignCheck] = {}
     """Feature to how it pushed those forecasts."""
     n_past: int = 0
@@ -51,3 +68,5 @@ class ExplanationReady(EventData):
     run_id: str
     as_of: date
     explanations: dict[Horizon, HorizonExplanation]
+    forecast: LakeRef | None = None
+    """JSON of the `ForecastReady` that is explained."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from cbi_common.timeseries.dataset import Floats
 from explain.domain.attribution import EXPECTATION, PRICE_HISTORY, UNGROUPED, Source
+from explain.domain.ranks import rank_correlation
 
 WHOLE_NETS = "nets"
 """Of past cutoffs a net's forecast is not split: that takes hundreds of passes through it for every one of them."""
@@ -107,13 +108,4 @@ def _sign(past: Past, name: str, values: Floats | None) -> SignFound:
         return SignFound(name, None, 0)
     heard = (pushed != 0) & np.isfinite(values)
     n = int(heard.sum())
-    if n < LEAST_CUTOFFS or not np.ptp(values[heard]) > 0 or not np.ptp(pushed[heard]) > 0:
-        return SignFound(name, None, n)
-    return SignFound(name, float(np.corrcoef(_ranks(values[heard]), _ranks(pushed[heard]))[0, 1]), n)
-
-
-def _ranks(values: Floats) -> Floats:
-    """Ranks, equal values sharing the mean of theirs."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2.0)[place], dtype=np.float64)
+    return SignFound(name, None if n < LEAST_CUTOFFS else rank_correlation(values[heard], pushed[heard]), n)
