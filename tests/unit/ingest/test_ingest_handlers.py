@@ -144,7 +144,7 @@ def test_the_datasets_that_were_asked_for_are_passed_on(kit: Kit) -> None:
     event = only(run(Handlers(kit).export(request(datasets=("production_1w",)))), DataExported)
     assert isinstance(kit.workers, FakeWorkers)
     assert kit.workers.calls[0][1]["datasets"] == ["production_1w"]
-    assert event.datasets.keys() | event.absent.keys() == {"panel", "full", "production_1w", "news"}
+    assert event.datasets.keys() | event.absent.keys() == {"panel", "full", "production_1w", "news", "benchmark"}
 
 
 def test_a_manifest_of_another_version_says_what_to_do(kit: Kit) -> None:

@@ -4,13 +4,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from cbi_common.core.errors import ContractError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.regime import Regime
+from cbi_common.events.base import LakeRef
+from cbi_common.events.explanation import ExplanationReady, HorizonExplanation, SignCheck
 from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest, ScoredWindow
+from cbi_common.events.promotion import GatesRequested
+from cbi_common.events.proofs import LeakageProof, leakage_key
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import Metrics
+from cbi_common.runtime.program import program_digest
 from cbi_common.storage.lake import Lake
+from cbi_common.storage.markets import market_of
 from cbi_common.storage.tables import put_table
 from cbi_common.testing.fakes import envelope, make_kit
 from cbi_common.timeseries.calendar import session_date
@@ -56,7 +63,7 @@ def forecast(lake: Lake, *, leak: bool = False, provisional: bool = False) -> Fo
         as_of_session=AS_OF,
         profile="quick",
         simulated=False,
-        datasets={},
+        datasets={"panel": dataset(lake), "full": dataset(lake)},
         refits=(),
         cutoff_every=5,
         windows={Horizon.W1: ScoredWindow(burn_in_start=4200, start=4500, end=AS_OF - 5)},
@@ -103,6 +110,32 @@ def forecast(lake: Lake, *, leak: bool = False, provisional: bool = False) -> Fo
     )
 
 
+def dataset(lake: Lake) -> LakeRef:
+    sessions = np.arange(4000, AS_OF + 1)
+    columns = {
+        "session": sessions,
+        "date": pa.array([session_date(int(s)) for s in sessions], pa.date32()),
+        "price": np.linspace(40, 60, len(sessions)),
+        "cl_return_5": np.sin(sessions),
+    }
+    return put_table(lake, "panel/x", pa.table(columns))
+
+
+def explained(lake: Lake, ready: ForecastReady) -> ExplanationReady:
+    said = HorizonExplanation(
+        baseline=50, forecast=50, groups={}, drivers={}, residual=0.0, n_past=40,
+        signs={
+            "cl_return_5": SignCheck(series="cl", expected=1, found=0.8, n=40, agrees=True),
+            "palm_return_5": SignCheck(series="palm", expected=1, found=-0.8, n=40, agrees=False),
+            "dxy_return_21": SignCheck(series="dxy", expected=-1, found=None, n=0, agrees=None),
+        },
+    )  # fmt: skip
+    return ExplanationReady(
+        market="zl", run_id=ready.run_id, as_of=ready.as_of, explanations={Horizon.W1: said},
+        forecast=lake.put_json("explanation/x.forecast", ready.model_dump(mode="json")),
+    )  # fmt: skip
+
+
 def horizon_forecast() -> HorizonForecast:
     return HorizonForecast(
         target_date=session_date(AS_OF + 5),
@@ -133,12 +166,15 @@ def kit(tmp_path):
 
 
 def evaluated(kit, ready):
-    return [out.data for out in asyncio.run(Handlers(kit).evaluate(envelope(ready)))]
+    event = envelope(explained(kit.lake, ready))
+    return [out.data for out in asyncio.run(Handlers(kit).evaluate(event))]
 
 
 def test_gates_are_evaluated_on_the_artifacts(kit):
-    (rejected,) = evaluated(kit, forecast(kit.lake))
-    report = rejected.gates[Horizon.W1]
+    judged, rejected = evaluated(kit, forecast(kit.lake))
+    assert judged.gates == rejected.gates
+    assert judged.passed == ()
+    report = judged.gates[Horizon.W1]
     assert report.candidate == "ensemble"
     plan = {g.id: g for g in report.policies["plan"].gates}
     assert plan["refits"].value == len({s // 126 for s in range(4500, AS_OF - 4, 5)})
@@ -146,7 +182,12 @@ def test_gates_are_evaluated_on_the_artifacts(kit):
     assert plan["regime_accuracy"].passed
     assert plan["r2"].value == pytest.approx(worst_year_r2())
     assert "best member: lgbm_eras" in plan["benchmark"].detail
-    assert plan["leak_audit"].value == 0.0
+    assert "purge and split checks passed" in plan["leak_audit"].detail
+    assert "cbi verify leakage" in plan["leak_audit"].detail
+    assert plan["shap_signs"].value == 0.5
+    assert "palm_return_5" in plan["shap_signs"].detail
+    assert "left no artifact" in plan["monotone"].detail
+    assert plan["refits"].evidence == ("predictions/lgbm-False", "predictions/lgbm_eras-False")
     relative = {g.id: g for g in report.policies["relative"].gates}
     assert relative["plausible"].value > 0.7
     assert not relative["plausible"].passed
@@ -166,8 +207,8 @@ def worst_year_r2() -> float:
 
 
 def test_a_leak_in_a_members_table_fails_the_audit_by_name(kit):
-    (rejected,) = evaluated(kit, forecast(kit.lake, leak=True))
-    audit = next(g for g in rejected.gates[Horizon.W1].policies["plan"].gates if g.id == "leak_audit")
+    judged, _ = evaluated(kit, forecast(kit.lake, leak=True))
+    audit = next(g for g in judged.gates[Horizon.W1].policies["plan"].gates if g.id == "leak_audit")
     assert not audit.passed
     assert "lgbm_eras: refit after the cutoff it serves" in audit.detail
 
@@ -180,3 +221,28 @@ def test_same_event_again_is_no_work(kit):
 
 def test_a_provisional_forecast_is_no_candidate(kit):
     assert evaluated(kit, forecast(kit.lake, provisional=True)) == []
+
+
+def test_a_run_is_judged_again_when_a_proof_has_come(kit):
+    ready = forecast(kit.lake)
+    evaluated(kit, ready)
+    manifest = RunManifest.model_validate(kit.lake.get_json(ready.manifest))
+    key = leakage_key(
+        code=program_digest(), market=market_of(kit.lake, manifest).sha256, catalogue=manifest.catalogue_sha256,
+        profile="quick",
+    )  # fmt: skip
+    proof = LeakageProof(
+        code=program_digest(), market="m", profile="quick", warehouse="w", as_of=ready.as_of, cutoffs=(1, 2, 3, 4, 5),
+        leaks={}, planted={"a": "b"}, models=(),
+    )  # fmt: skip
+    kit.lake.put_json(key, proof.model_dump(mode="json"))
+    again = GatesRequested(market="zl", run_id=ready.run_id)
+    judged, _ = [out.data for out in asyncio.run(Handlers(kit).evaluate_again(envelope(again)))]
+    audit = next(g for g in judged.gates[Horizon.W1].policies["plan"].gates if g.id == "leak_audit")
+    assert audit.passed
+    assert key in audit.evidence
+
+
+def test_a_run_that_nobody_explained_cannot_be_judged(kit):
+    with pytest.raises(ContractError, match="nobody has explained it"):
+        asyncio.run(Handlers(kit).evaluate_again(envelope(GatesRequested(market="zl", run_id="0" * 16))))

@@ -62,9 +62,9 @@ def test_the_size_is_where_the_share_is_reached(
     for found in (pooled, group):
         size = found.within(share)
         assume(found.share_within(40.0) >= share)
-        assert found.share_within(size) >= share
+        assert found.share_within(size) >= share - 1e-12
         assert size < 1e-9 or found.share_within(size - 1e-9) < share
-        assert found.share_above(size) + found.share_above(-size) == pytest.approx(1.0)
+        assert size == 0 or found.share_above(size) + found.share_above(-size) == pytest.approx(1.0)
 
 
 def test_a_share_that_so_few_cannot_show_gives_the_largest() -> None:

@@ -32,7 +32,7 @@ from ensemble.adapters import lightgbm_weights
 from ensemble.domain.report import Window, forecast, scored, volatility_scores
 from ensemble.domain.scrutiny import repeated, suspects
 from ensemble.domain.serve import EWMA, History, HorizonServed, MemberForecasts, history, serve
-from ensemble.domain.superiority import superiority
+from ensemble.domain.superiority import load_library, superiority
 from ensemble.environment import ENVIRONMENT
 from ensemble.meta_learner import meta_weights
 
@@ -46,7 +46,8 @@ VOLATILITY = "volatility"
 def warm() -> None:
     """Load what every job needs."""
     lightgbm_weights.load_library()
-    import_module("scipy.stats")  # of the bootstrap
+    import_module("scipy.stats")
+    load_library()
 
 
 def combine(arg: dict[str, Any]) -> dict[str, Any]:

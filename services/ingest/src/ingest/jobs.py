@@ -23,6 +23,7 @@ from cbi_common.timeseries.calendar import FIRST_DAY, LAST_DAY, session_number
 from cbi_common.timeseries.eras import Era
 from ingest.adapters.finbert import FinBert
 from ingest.adapters.sources import fingerprints
+from ingest.benchmark import store_benchmark
 from ingest.datasets import Datasets, put_datasets, references
 from ingest.domain.flaws import Flaw
 from ingest.domain.gate import Refusal, Verdict
@@ -31,7 +32,7 @@ from ingest.domain.panel import Panel, build_panel
 from ingest.judgement import Judgement, judge
 from ingest.news import NO_WEIGHTS, gather, identity, survey, weigh
 
-VERSION = 1
+VERSION = 2
 """Raised when equal inputs give another export than before."""
 
 
@@ -195,7 +196,7 @@ def _model(market: Market, setting: str | None) -> FinBert | None:
 def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: Lake) -> dict[str, Any]:
     market_file = put_market(lake, market)
     # Datasets and files of the market file decide nothing about panel and features.
-    canonical = market.model_dump(mode="json", exclude={"datasets", "column_rules", "exports"})
+    canonical = market.model_dump(mode="json", exclude={"datasets", "column_rules", "exports", "benchmark"})
     model = _model(market, request.finbert)
     content = [VERSION, digest(canonical), fingerprints(warehouse, market.tables), *identity(market, warehouse, model)]
     _refuse_unknown(request.datasets, market)
@@ -227,7 +228,9 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
     )
     if not plan.windows:
         return _rejected(request, warehouse, _too_short(market, panel, request.profile), verdict, report)
+    benchmark = store_benchmark(lake, market.benchmark, warehouse, panel.dates[-1].item())
     manifest = _manifest(request, panel, plan, made, market_file, simulated=warehouse.simulated)
+    manifest = manifest.model_copy(update={"benchmark": benchmark.ref})
     exported = DataExported(
         market=market.id,
         as_of=manifest.as_of,
@@ -239,7 +242,7 @@ def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: 
         title=market.name,
         unit=market.unit,
         datasets=made.events,
-        absent=made.absent if news.absent is None else {**made.absent, "news": news.absent},
+        absent={**made.absent, **_lacking(news=news.absent, benchmark=benchmark.absent)},
         quality=verdict.quality,
         quality_report=report,
         news=news.articles,
@@ -277,6 +280,10 @@ def _manifest(
     )
 
 
+def _lacking(**reasons: str | None) -> dict[str, str]:
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
 def _wanted(request: ExportRequest, market: Market) -> tuple[str, ...]:
     """Return the names of the wide tables to make."""
     names = request.datasets or tuple(spec.name for spec in market.datasets)
@@ -300,6 +307,7 @@ def _intact(lake: Lake, key: str) -> dict[str, Any] | None:
     exported = DataExported.model_validate(raw)
     refs = references(exported.datasets)
     refs += [ref for ref in (exported.manifest, exported.quality_report, exported.news) if ref is not None]
+    # The manifest may name a benchmark, which is made again with it.
     return raw if all(lake.get_if_intact(ref.key) is not None for ref in refs) else None
 
 

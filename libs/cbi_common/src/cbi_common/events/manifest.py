@@ -66,11 +66,14 @@ class RunManifest(Contract):
     catalogue_sha256: str
     market_file: LakeRef | None = None
     """The market as the run knew it; None where the one that ships with the library is meant."""
+    benchmark: LakeRef | None = None
+    """Predictions of the benchmark that were there at as_of; None where the warehouse has none."""
 
     @property
     def run_id(self) -> str:
         """First 16 hex digits of the manifest's digest."""
-        return digest(self.model_dump(mode="json"))[:16]
+        lacking = {"benchmark"} if self.benchmark is None else set()
+        return digest(self.model_dump(mode="json", exclude=lacking))[:16]
 
     def cutoffs(self, horizon: Horizon, *, long: bool = False) -> list[int]:
         """Return the sessions of every grid cutoff of ``horizon``, burn-in included, and as_of itself.

@@ -6,7 +6,7 @@ from datetime import date
 from typing import ClassVar, Literal
 
 from cbi_common.core.horizon import Horizon
-from cbi_common.events.base import Contract, EventData, MarketId
+from cbi_common.events.base import Contract, EventData, LakeKey, LakeRef, MarketId
 
 
 class GateResult(Contract):
@@ -17,6 +17,8 @@ class GateResult(Contract):
     threshold: float | None
     passed: bool
     detail: str
+    evidence: tuple[LakeKey, ...] = ()
+    """Lake objects that the value was computed from."""
 
 
 class PolicyReport(Contract):
@@ -31,6 +33,32 @@ class GateReport(Contract):
 
     candidate: str
     policies: dict[str, PolicyReport]
+
+
+class GatesRequested(EventData):
+    """The gates of a run are to be judged again: evidence has come that was not there before."""
+
+    subject: ClassVar[str] = "gates.requested"
+
+    market: MarketId
+    run_id: str
+    reason: str = "by hand"
+
+
+class GatesJudged(EventData):
+    """What the gates say of every horizon of a run, under every policy."""
+
+    subject: ClassVar[str] = "gates.judged"
+
+    market: MarketId
+    run_id: str
+    as_of: date
+    simulated: bool
+    policy: str
+    """The one that decides."""
+    gates: dict[Horizon, GateReport]
+    passed: tuple[Horizon, ...]
+    """Horizons that pass it."""
 
 
 class PromotionRejected(EventData):
@@ -59,6 +87,15 @@ class ModelPromoted(EventData):
     policy: str
     report: GateReport
     previous: str | None
+    """Version that served before."""
+    version: str = ""
+    """Version that serves now: what the target calls it."""
+    package: LakeRef | None = None
+    """What is served."""
+    rollback: bool = False
+    """The previous champion was put back."""
+    shadow: str = ""
+    """What the comparison in the shadow said, or that it was left out."""
 
 
 class ModelShadowed(EventData):
@@ -71,3 +108,9 @@ class ModelShadowed(EventData):
     horizon: Horizon
     challenger: str
     champion: str | None
+    verdict: Literal["begun", "promote", "keep", "extend"] = "begun"
+    e_value: float | None = None
+    """Evidence against "the challenger is no better": in how many times a bet on it would have grown."""
+    n: int = 0
+    """Paired forecasts that have matured."""
+    detail: str = ""

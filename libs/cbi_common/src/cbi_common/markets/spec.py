@@ -16,6 +16,7 @@ from cbi_common.core.errors import DataError, UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
 from cbi_common.markets.audits import AuditSpec
+from cbi_common.markets.benchmark import BenchmarkSpec
 from cbi_common.markets.datasets import ColumnRule, DatasetSpec, ExportSpec, dangling
 from cbi_common.markets.news import NewsSpec, SentimentSpec
 from cbi_common.timeseries.eras import Era
@@ -152,6 +153,8 @@ class Market(_Frozen):
     """Files of `cbi export`."""
     audits: tuple[AuditSpec, ...] = ()
     """Facts about tables that cannot be seen in them."""
+    benchmark: BenchmarkSpec | None = None
+    """Predictions that a candidate for promotion is compared with."""
     news: tuple[NewsSpec, ...] = ()
     """Tables of articles."""
     sentiment: SentimentSpec | None = None
@@ -172,6 +175,14 @@ class Market(_Frozen):
     def group_of(self) -> dict[str, str]:
         """Feature name to its driver group."""
         return {feature.name: feature.group for feature in self.features}
+
+    @cached_property
+    def expiry(self) -> tuple[tuple[int, ...], int] | None:
+        """Delivery months and the day in them on which the front contract ends, as the market's features say."""
+        for feature in self.features:
+            if feature.kind == "expiry_days":
+                return _whole(feature.params["months"]), _whole(feature.params["day"])[0]
+        return None
 
     @cached_property
     def news_series(self) -> frozenset[str]:
@@ -273,6 +284,10 @@ class Market(_Frozen):
         for name in names:
             if name not in self.by_name:
                 raise ValueError(f"{where}: no series {name!r}")
+
+
+def _whole(value: float | tuple[int, ...]) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else (int(value),)
 
 
 def _unique(kind: str, names: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ import sys
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,6 +45,10 @@ class Pass:
     """``module:function``, called before the pipeline starts."""
     services: tuple[str, ...] = SERVICES
     """Without all of them there is no forecast, and what the others made is compared."""
+    market: str = "zl"
+    markets: str | None = None
+    scope: Literal["all", "used"] = "all"
+    """Tables to audit and datasets to make, as in `DataRequested`."""
 
 
 def run_in_fresh_process(one: Pass) -> Path:
@@ -92,8 +97,11 @@ def _hide_future(table: pa.Table, until: int) -> pa.Table:
 
 
 async def _run(one: Pass) -> None:
-    loopback = Loopback(Path(one.home), tuple(one.services), warehouse=one.warehouse)
-    await loopback.publish(DataRequested(market="zl", as_of=date.fromisoformat(one.as_of), profile=one.profile))
+    settings = {"warehouse": one.warehouse, "markets": one.markets, "retraining": False}
+    loopback = Loopback(Path(one.home), tuple(one.services), **settings)
+    await loopback.publish(
+        DataRequested(market=one.market, as_of=date.fromisoformat(one.as_of), profile=one.profile, scope=one.scope)
+    )
     if rejected := loopback.of(DataRejected):
         raise InfrastructureError(rejected[0].message, where="data.rejected")
     if failed := loopback.of(ModelFailed):

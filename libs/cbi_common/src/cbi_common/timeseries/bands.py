@@ -15,10 +15,11 @@ their horizons overlap.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import erf, sqrt
+from math import erf, inf, nextafter, sqrt
+from statistics import NormalDist
 
 import numpy as np
 
@@ -34,7 +35,8 @@ LEAST_GROUP = 20.0
 
 _ROOT_2 = sqrt(2.0)
 _LARGEST = 40.0
-_STEPS = 50
+_STANDARD = NormalDist()
+_BELOW_1 = nextafter(1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,24 @@ class Residuals:
         return share
 
     def within(self, share: float) -> float:
-        """Return the size that the scaled residual stays within with probability ``share``, to 1e-13.
+        """Return the size that the scaled residual stays within with probability ``share`` > 0, which is met to 1e-12.
 
         Without a prior it is the finite-sample quantile: a new exchangeable residual is larger with probability
         ``1 - share`` at most.
         """
-        low, high = 0.0, max([_LARGEST, *self.sizes[-1:]])
-        if self.share_within(high) < share:  # too few residuals, and too little prior, for such a share
+        if self.share_within(max([_LARGEST, *self.sizes[-1:]])) < share:  # too few residuals, and too little prior
             return max([*self.sizes[-1:], 0.0 if self.prior is None else self.prior.within(share)])
-        for _ in range(_STEPS):
-            middle = (low + high) / 2.0
-            low, high = (low, middle) if self.share_within(middle) >= share else (middle, high)
-        return high
+        low, high = 0.0, inf
+        for _, sizes in self.parts:  # between neighbouring residuals of all parts nothing but the normal one rises
+            begin, end = bisect_right(sizes, low), bisect_left(sizes, high)
+            at = bisect_left(sizes, share, begin, end, key=self.share_within)
+            low, high = sizes[at - 1] if at > begin else low, sizes[at] if at < end else high
+        normal = self.parts[-1][0]
+        missing = max(share - self.share_within(low) + normal * erf(low / _ROOT_2), 0.0)
+        if missing >= normal and high < inf:
+            return high
+        tail = min((1.0 + missing / normal) / 2.0, _BELOW_1)
+        return min(max(_STANDARD.inv_cdf(tail), low), high)
 
     def share_above(self, threshold: float) -> float:
         """Return the probability that the scaled residual exceeds ``threshold``, which may be negative."""

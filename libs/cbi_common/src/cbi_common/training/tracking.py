@@ -26,14 +26,12 @@ from cbi_common.storage.tracking.store import reached
 from cbi_common.timeseries.dataset import Dataset
 from cbi_common.training.challengers import challengers
 from cbi_common.training.datasets import load_dataset
+from cbi_common.training.live_model import live_model
 from cbi_common.training.mlmodel import write_mlmodel
 from cbi_common.training.plots import Record, forecast_plot, horizon_plot, residual_plot
 from cbi_common.training.predictions import Predictions
-from cbi_common.training.selection import visible
-from cbi_common.training.served_model import Description
 from cbi_common.training.study import Study
 from cbi_common.training.track_record import record_of, title_of
-from cbi_common.training.walk_forward import withheld
 
 PAUSES_S = (1.0, 4.0)
 """Before the second and the third attempt: a database that another process holds is free again by then."""
@@ -153,25 +151,23 @@ class _Pass:
 
     def _mlmodel(self, spec: ModelSpec, models: Sequence[ModelTrained], model: ModelTrained) -> Path:
         assert model.artifact is not None  # or it would not be the best
-        fitted = {m.horizon for m in models} if spec.joint else {model.horizon}
-        horizons = tuple(horizon for horizon in spec.horizons if horizon in fitted)
         table = Predictions.get(self.lake, model.predictions)
-        data = visible(self._dataset(spec.dataset), spec, self.market, horizons)
-        usable = self.manifest.usable_from.get(spec.dataset)
-        data = data.without(withheld(data.names, usable, int(table.refit_sessions[-1])))
+        found = live_model(
+            spec,
+            model.horizon,
+            [m.horizon for m in models],
+            self.manifest,
+            self.market,
+            self._dataset(spec.dataset),
+            int(table.refit_sessions[-1]),
+        )
         folder = self._folder("models", model)
         write_mlmodel(
             folder,
             self.lake.get(model.artifact),
-            Description(
-                model_id=spec.id,
-                learner=spec.learner,
-                horizons=horizons,
-                horizon=model.horizon,
-                features=data.names,
-            ),
+            found.description,
             self.loader,
-            data,
+            found.known,
             float(table.y_hat[-1]),
             self._provenance(model),
         )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cbi_common.core.horizon import Horizon
 from cbi_common.events.forecast import LiveMember
+from cbi_common.events.proofs import LeakageProof
 from cbi_common.events.training import Metrics
-from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.dataset import Dataset, Floats, Ints
 from cbi_common.timeseries.losses import r2
+from promoter.domain.benchmark import AgainstBenchmark
+from promoter.domain.response import Response
 
 LEAST_CUTOFFS = 12
 """Cutoffs that make a calendar year a validation window."""
@@ -37,6 +41,15 @@ class Purge:
 
 
 @dataclass(frozen=True)
+class Signs:
+    """Signed drivers whose attributions over past cutoffs were looked at."""
+
+    agree: tuple[str, ...]
+    disagree: tuple[str, ...]
+    n_past: int
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Everything the gates of one horizon may look at; None is what is not known."""
 
@@ -46,10 +59,27 @@ class Evidence:
     years: tuple[YearScore, ...]
     r2_against_no_change: float | None
     purge: Purge
+    split_problems: tuple[str, ...]
+    """Refits of members that had labels or rows from after them."""
+    too_good: tuple[str, ...]
+    """Why scores of the candidate cannot be believed."""
+    leakage: LeakageProof | None
+    """Poisoning proof of this program, market, catalogue and profile."""
+    benchmark: AgainstBenchmark | None
+    declared_mape: float | None
+    """What somebody has told of the benchmark; shown and not compared with."""
+    signs: Signs | None
+    responses: tuple[Response, ...] | None
+    ceiling_r2: float | None
+    """On a simulated market: R2 against no-change of who knows the process, on the same rows."""
     refits: tuple[str, int] | None
     """Least often refitted member with a weight, and how often; None when nothing that needs a fit has a weight."""
     best_member: str | None
     regime_accuracy: float | None
+    unperturbed: str = ""
+    """Why ``responses`` is None."""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name of a check to the lake objects that it rests on."""
 
 
 def yearly_r2(years: Ints, actual: Floats, forecast: Floats, no_change: Floats) -> tuple[YearScore, ...]:
@@ -117,3 +147,24 @@ def best_member(members: Mapping[str, LiveMember]) -> str | None:
     """Return the id of the member with the highest skill, None when none has been scored."""
     scored = [(-m.metrics.skill, model_id) for model_id, m in members.items() if m.metrics.skill is not None]
     return min(scored)[1] if scored else None
+
+
+def split_problems(known: Dataset, refits: Ints, horizon: Horizon) -> tuple[str, ...]:
+    """Return what breaks the split at some refit, as readable lines: rows or outcomes from after it.
+
+    Parameters
+    ----------
+    known : Dataset
+        Rows that the run has.
+    refits : (r,) int64
+        Sessions of the refits.
+    """
+    found = []
+    for refit in refits.tolist():
+        train = known.until(refit)
+        matured = train.sessions[np.isfinite(train.targets(horizon))]
+        if len(train.sessions) and train.sessions[-1] > refit:
+            found.append(f"the refit of session {refit} sees rows from after it")
+        if len(matured) and matured[-1] + horizon.sessions > refit:
+            found.append(f"the refit of session {refit} learns an outcome of session {matured[-1] + horizon.sessions}")
+    return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cbi_common.timeseries.expiry import day_of, next_expiry, rolled_on
 from ingest.domain.kinds.windows import Floats, previous
 
 Dates = NDArray[np.datetime64]
@@ -32,17 +33,17 @@ def time_of_year(dates: Dates, *, first: tuple[int, int], last: tuple[int, int])
     first, last : (month, day)
         A season may go over the turn of the year.
     """
-    starts = _day_of(dates, first, 0)
-    starts = np.where(starts > dates, _day_of(dates, first, -1), starts)
-    ends = _day_of(starts, last, 0)
-    ends = np.where(ends < starts, _day_of(starts, last, 1), ends)
+    starts = day_of(dates, first, 0)
+    starts = np.where(starts > dates, day_of(dates, first, -1), starts)
+    ends = day_of(starts, last, 0)
+    ends = np.where(ends < starts, day_of(starts, last, 1), ends)
     gone = (dates - starts + 1).astype(np.float64) / (ends - starts + 1).astype(np.float64)
     return np.where(dates <= ends, gone, 0.0)
 
 
 def expiry_days(dates: Dates, *, months: tuple[int, ...], day: int) -> Floats:
     """Return the days until the front contract stops trading: ``day`` of the next of its delivery ``months``."""
-    return (_next_expiry(dates, months, day) - dates).astype(np.float64)
+    return (next_expiry(dates, months, day) - dates).astype(np.float64)
 
 
 def roll_return(dates: Dates, x: Floats, *, months: tuple[int, ...], day: int, rolls: int) -> Floats:
@@ -52,8 +53,7 @@ def roll_return(dates: Dates, x: Floats, *, months: tuple[int, ...], day: int, r
     one: positive when later delivery is dearer. It is what can be known of the curve without its prices, and it holds
     the market's own move of those days too.
     """
-    expiry = _next_expiry(dates, months, day)
-    rolled = np.flatnonzero(np.concatenate([[False], expiry[1:] != expiry[:-1]]))
+    rolled = np.flatnonzero(rolled_on(dates, months, day))
     logs: Floats = np.log(x)
     steps = (logs - previous(logs, 1))[rolled]
     result = np.full(len(x), np.nan)
@@ -105,18 +105,3 @@ def _angle(dates: Dates) -> Floats:
     length = ((year + 1).astype("datetime64[D]") - year.astype("datetime64[D]")).astype(np.float64)
     result: Floats = 2 * np.pi * day / length
     return result
-
-
-def _day_of(dates: Dates, month_day: tuple[int, int], years: int) -> Dates:
-    month, day = month_day
-    january: Dates = dates.astype("datetime64[Y]").astype("datetime64[M]")
-    first: Dates = (january + np.timedelta64(12 * years + month - 1, "M")).astype("datetime64[D]")
-    return first + np.timedelta64(day - 1, "D")
-
-
-def _next_expiry(dates: Dates, months: tuple[int, ...], day: int) -> Dates:
-    candidates = [_day_of(dates, (month, day), years) for years in (0, 1) for month in sorted(months)]
-    found: Dates = candidates[-1]
-    for candidate in reversed(candidates):
-        found = np.where(candidate > dates, candidate, found)
-    return found
