@@ -1,19 +1,20 @@
+import csv
+import io
 from collections.abc import Iterable
 from datetime import timedelta
-from html.parser import HTMLParser
 
 import pytest
 from fastapi.testclient import TestClient
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Envelope
-from cbi_common.events.monitoring import AlertRaised
 from cbi_common.reporting.projection import Runs
 from cbi_common.storage.lake import Lake
+from cbi_common.testing.past import days_of
 from cbi_common.testing.story import POINTS, RUN_ID, START, Story, exported, forecast_ready
 from dashboard.domain.answers import GivenUp
 from dashboard.domain.known import Known
-from dashboard.handlers import create_api
+from dashboard.handlers import VERSION, create_api
 
 
 def client(events: Iterable[Envelope[object]] = ()) -> TestClient:
@@ -82,65 +83,86 @@ def test_lineage_of_a_run() -> None:
     assert served.get("/api/runs/nobody").status_code == 404
 
 
-class Outline(HTMLParser):
-    """Checks that elements close in their order and collects addresses and header cells."""
-
-    void = frozenset({"meta", "br"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.addresses: list[str] = []
-        self.headers: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if tag not in self.void:
-            self.open.append(tag)
-        self.addresses += [found[name] or "" for name in ("href", "src") if name in found]
-        if tag == "th":
-            self.headers.append(found.get("scope") or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
+def lived(days: int = 2) -> TestClient:
+    lake = Lake("memory://dashboard-api")
+    known = Known(Runs(days_of(lake, days)))
+    return TestClient(create_api(known, lambda: START + timedelta(days=1), lake))
 
 
-def test_the_page_is_whole_and_loads_nothing_from_elsewhere() -> None:
-    answer = client(Story().whole()).get("/")
-    outline = Outline(answer.text)
-    assert outline.open == []
-    assert outline.addresses
-    assert all(address.startswith("/") for address in outline.addresses)
-    assert set(outline.headers) == {"col", "row"}
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "url(" not in answer.text
-
-
-def test_simulated_data_is_marked_on_the_page_and_real_data_is_not() -> None:
-    def seen(*, simulated: bool) -> str:
-        text = client(Story(simulated=simulated).whole()).get("/").text
-        return text[text.index("<title>") : text.index("<style>")] + text[text.index("<body>") :]
-
-    assert "(simulated)" in seen(simulated=True)
-    assert "Simulated data" in seen(simulated=True)
-    assert "imulated" not in seen(simulated=False)
-
-
-def test_text_from_events_is_escaped() -> None:
-    story = Story()
-    hostile = AlertRaised(severity="critical", source="x", what="<script>alert(1)</script>")
-    text = client([*story.whole(), story.tell(hostile)]).get("/").text
-    assert "<script>" not in text
-    assert "&lt;script&gt;" in text
-
-
-def test_the_empty_page_says_how_to_begin() -> None:
-    answer = client().get("/")
+def sheet(served: TestClient, path: str) -> list[dict[str, str]]:
+    answer = served.get(path)
     assert answer.status_code == 200
-    assert "cbi run" in answer.text
-    assert Outline(answer.text).open == []
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "predictions", "forecast/1m", "regime/current", "market/intelligence", "explain/3m", "monitoring/performance",
+        "track/1w",
+    ],
+)  # fmt: skip
+def test_a_spreadsheet_names_run_day_and_simulation_in_every_row(path: str) -> None:
+    served = lived()
+    rows = sheet(served, f"/api/{path}.csv")
+    assert rows
+    assert rows == sheet(served, f"/api/{path}?format=csv")
+    for row in rows:
+        assert (row["market"], row["unit"], row["as_of"], row["simulated"]) == ("zl", "¢/lb", "2025-05-16", "True")
+        assert row["run_id"]
+
+
+def test_a_spreadsheet_has_the_numbers_of_the_answer() -> None:
+    served = lived()
+    rows = {row["horizon"]: row for row in sheet(served, "/api/predictions.csv")}
+    for prediction in served.get("/api/predictions").json()["predictions"]:
+        row = rows[prediction["horizon"]]
+        assert float(row["point"]) == prediction["point"]
+        assert (row["dm_p"], row["signal"]) == (str(prediction["dm_p"]), prediction["signal"])
+    shares = sheet(served, "/api/explain/1m.csv")
+    by_level = {level: [float(r["share"]) for r in shares if r["level"] == level] for level in ("group", "residual")}
+    ends = {r["level"]: float(r["share"]) for r in shares if r["level"] in ("baseline", "forecast")}
+    assert ends["baseline"] + sum(map(sum, by_level.values())) == pytest.approx(ends["forecast"])
+
+
+def test_a_text_that_looks_like_a_formula_is_none() -> None:
+    data = forecast_ready()
+    forecasts = {h: f.model_copy(update={"note": "=HYPERLINK(1)"}) for h, f in data.forecasts.items()}
+    story = Story()
+    told = [story.request, story.tell(exported()), story.tell(data.model_copy(update={"forecasts": forecasts}))]
+    assert {row["note"] for row in sheet(client(told), "/api/predictions.csv")} == {"'=HYPERLINK(1)"}
+
+
+def test_the_market_in_one_answer() -> None:
+    body = lived().get("/api/market/intelligence").json()
+    assert (body["price"], body["state"]) == (49.0, "normal")
+    month = next(outlook for outlook in body["outlook"] if outlook["horizon"] == "1m")
+    assert month["expected_move"] == pytest.approx(51 / 49 - 1)
+    assert month["annual_volatility"] == pytest.approx(0.07 * (252 / 21) ** 0.5)
+    assert month["at_risk"] == pytest.approx(56 / 49 - 1)
+    assert month["groups"]["palm"] == pytest.approx(1.5)
+
+
+def test_how_good_the_forecasts_have_been() -> None:
+    body = lived().get("/api/monitoring/performance").json()
+    assert {scores["source"] for scores in body["scores"]} == {"walk_forward"}
+    assert [scores["horizon"] for scores in body["scores"]] == list(Horizon)
+    assert body["scores"][0]["slices"][0]["metrics"]["no_change_mape"] == 0.034
+
+
+def test_every_forecast_and_what_came_of_it() -> None:
+    rows = lived().get("/api/track/1m").json()["rows"]
+    open_rows = [row for row in rows if row["actual"] is None]
+    assert len(rows) == 260
+    assert open_rows == rows[-len(open_rows) :]
+    assert all(row["target_date"] > "2025-05-01" for row in open_rows)
+    assert [row["cutoff"] for row in rows] == sorted(row["cutoff"] for row in rows)
+
+
+def test_the_version_of_the_routes_is_said() -> None:
+    assert client().get("/openapi.json").json()["info"]["version"] == VERSION
 
 
 def test_a_malformed_event_is_on_the_page_with_its_reason() -> None:
@@ -148,9 +170,8 @@ def test_a_malformed_event_is_on_the_page_with_its_reason() -> None:
     served = TestClient(create_api(known, lambda: START, Lake("memory://dashboard")))
     assert served.get("/api/dead").json() == []
     reason = "data.exported: not JSON; publish a JSON object"
-    known.given_up = (
-        GivenUp(number=1, published=START, subject="data.exported", consumer="regime--detect", reason=reason),
-    )
+    letter = GivenUp(number=1, published=START, subject="data.exported", consumer="regime--detect", reason=reason)
+    known.give_up((letter,))
     assert served.get("/api/dead").json()[0]["reason"] == reason
     assert reason in served.get("/").text
 

@@ -38,7 +38,7 @@ def stale(*, resolved: bool = False) -> AlertRaised:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("path", ["explain/1m", "validate", "validate?source=issued", "backtest"])
+@pytest.mark.parametrize("path", ["explain/1m", "validate", "validate?source=issued", "backtest", "backtesting"])
 def test_what_there_is_not_yet_is_503_with_a_reason(path: str) -> None:
     answer = client().get(f"/api/{path}")
     assert answer.status_code == 503
@@ -122,7 +122,8 @@ def test_every_route_answers_as_its_schema_says(known: str) -> None:
     codes = set()
     for path, methods in described["paths"].items():
         assert methods["get"]["description"], path
-        answer = served.get(path.replace("{horizon}", "1m").replace("{run_id}", "req-1"))
+        asked = {"driver": "palm", "move": 0.05} if "scenario" in path else {}
+        answer = served.get(path.replace("{horizon}", "1m").replace("{run_id}", "req-1"), params=asked)
         said = methods["get"]["responses"][str(answer.status_code)]
         schema = said["content"]["application/json"]["schema"]
         jsonschema.validate(answer.json(), {**schema, "components": described["components"]})

@@ -12,10 +12,11 @@ from cbi_common.core.errors import UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Envelope, EventData
 from cbi_common.events.data import DataExported, DataRejected, DataRequested
+from cbi_common.events.decision import BacktestCompleted
 from cbi_common.events.explanation import ExplanationReady
 from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.monitoring import AlertRaised, ValidationCompleted
-from cbi_common.events.promotion import ModelPromoted, PromotionRejected
+from cbi_common.events.promotion import GatesJudged, PromotionRejected
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import Device, ModelFailed, ModelTrained, TrainingPlanned
 
@@ -52,8 +53,17 @@ class Run:
         """Time of the newest event so far."""
         return self.events[-1].time
 
+    @cached_property
+    def _kinds(self) -> dict[type[EventData], list[Envelope[Any]]]:
+        found: dict[type[EventData], list[Envelope[Any]]] = {}
+        for event in self.events:
+            found.setdefault(type(event.data), []).append(event)
+        return found
+
     def of(self, kind: type[T]) -> list[Envelope[T]]:
         """Return the events of one class, oldest first."""
+        if all(cls is kind or not issubclass(cls, kind) for cls in self._kinds):
+            return list(self._kinds.get(kind, ()))
         return [event for event in self.events if isinstance(event.data, kind)]
 
     def _last(self, kind: type[T]) -> Envelope[T] | None:
@@ -116,9 +126,14 @@ class Run:
         return {event.data.source: event for event in self.of(ValidationCompleted)}
 
     @cached_property
-    def promotion(self) -> Envelope[PromotionRejected] | Envelope[ModelPromoted] | None:
-        """What the promoter decided last."""
-        return self._last(PromotionRejected) or self._last(ModelPromoted)
+    def promotion(self) -> Envelope[GatesJudged] | Envelope[PromotionRejected] | None:
+        """What the gates said last."""
+        return self._last(GatesJudged) or self._last(PromotionRejected)
+
+    @cached_property
+    def backtest(self) -> Envelope[BacktestCompleted] | None:
+        """What buying by the forecasts would have cost."""
+        return self._last(BacktestCompleted)
 
     @cached_property
     def critical(self) -> AlertRaised | None:
@@ -165,14 +180,21 @@ class Runs:
 
     def __init__(self, events: Iterable[Envelope[Any]] = ()) -> None:
         self._events: dict[str, dict[str, Envelope[Any]]] = {}
+        self._kinds: dict[type[EventData], dict[tuple[str, str], Envelope[Any]]] = {}
         self._runs: dict[str, Run] = {}
+        self._passes: list[Run] | None = None
         for event in events:
             self.apply(event)
 
     def apply(self, event: Envelope[Any]) -> None:
         """Take in one event."""
-        self._events.setdefault(event.correlationid, {})[event.id] = event
+        known = self._events.setdefault(event.correlationid, {})
+        if (before := known.get(event.id)) is not None:
+            del self._kinds[type(before.data)][event.correlationid, event.id]
+        known[event.id] = event
+        self._kinds.setdefault(type(event.data), {})[event.correlationid, event.id] = event
         self._runs.pop(event.correlationid, None)
+        self._passes = None
 
     def get(self, correlation_id: str) -> Run | None:
         """Return one run by its exact correlation id."""
@@ -186,13 +208,15 @@ class Runs:
 
     def all(self) -> list[Run]:
         """Return every pass over data, oldest first; a lone alert or drift report is no run."""
-        started = (DataRequested, DataExported, DataRejected)
-        runs = [run for run in map(self.get, self._events) if run and any(run.of(kind) for kind in started)]
-        return sorted(runs, key=lambda run: (run.started, run.correlation_id))
+        if self._passes is None:
+            started = (DataRequested, DataExported, DataRejected)
+            runs = [run for run in map(self.get, self._events) if run and any(run.of(kind) for kind in started)]
+            self._passes = sorted(runs, key=lambda run: (run.started, run.correlation_id))
+        return list(self._passes)
 
     def of(self, kind: type[T]) -> list[Envelope[T]]:
         """Return the events of one class whatever run they belong to, oldest first."""
-        found = [e for events in self._events.values() for e in events.values() if isinstance(e.data, kind)]
+        found = [e for cls, events in self._kinds.items() if issubclass(cls, kind) for e in events.values()]
         return sorted(found, key=lambda event: (event.time, event.id))
 
     def latest_complete(self) -> Run | None:

@@ -13,9 +13,10 @@ from cbi_common.events.base import Contract, Envelope
 from cbi_common.events.data import DataExported, DataRejected, TableQuality
 from cbi_common.events.forecast import Combination, HorizonForecast, VolatilityScore
 from cbi_common.events.monitoring import AlertRaised
-from cbi_common.events.promotion import GateReport, ModelPromoted, PromotionRejected
+from cbi_common.events.promotion import GateReport, GatesJudged, ModelPromoted, PromotionRejected
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import Metrics, ModelFailed, ModelTrained
+from cbi_common.procurement.result import StrategyResult
 from cbi_common.reporting.projection import Run
 
 C = TypeVar("C", bound=Contract)
@@ -181,8 +182,8 @@ class Report(Contract):
     missing: dict[Horizon, str]
     explanations: dict[Horizon, ExplanationReport]
     gates: dict[Horizon, GateReport]
-    backtest: dict[str, Any] = {}
-    """Empty until a procurement backtest exists."""
+    backtest: dict[str, StrategyResult] = {}
+    """Strategy to what it came to; empty until the backtest is there."""
     alerts: tuple[str, ...] = ()
     """What went wrong beside the forecast: where, and what."""
     timings: Timings
@@ -229,6 +230,7 @@ def build_report(run: Run, measured: Measured | None = None) -> Report:
         missing=missing_horizons(run),
         explanations={h: _pick(ExplanationReport, e) for h, e in explained.items()},
         gates=gates(run),
+        backtest=run.backtest.data.strategies if run.backtest else {},
         alerts=tuple(f"{alert.data.source}: {alert.data.what}" for alert in run.of(AlertRaised)),
         timings=_timings(run, measured),
         peak_rss_mb=measured.peak_rss_mb if measured else None,
@@ -257,7 +259,11 @@ def missing_horizons(run: Run) -> dict[Horizon, str]:
 def gates(run: Run) -> dict[Horizon, GateReport]:
     """Return the gate report of every horizon that the promoter judged."""
     found: dict[Horizon, GateReport] = {}
-    for event in run.of(PromotionRejected):
+    judged: list[Envelope[PromotionRejected] | Envelope[GatesJudged]] = [
+        *run.of(PromotionRejected),
+        *run.of(GatesJudged),
+    ]
+    for event in judged:
         found |= event.data.gates
     for promoted in run.of(ModelPromoted):
         found[promoted.data.horizon] = promoted.data.report

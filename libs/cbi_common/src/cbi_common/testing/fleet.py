@@ -8,12 +8,14 @@ import random
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process, create_subprocess_exec
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 import psutil
 
+from cbi_common.runtime.accounts import OPERATOR
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.nats_server import NatsServer
 from cbi_common.runtime.settings import Settings
@@ -31,12 +33,22 @@ class Fleet:
         Folder for the lake, the bus store and the logs.
     services : tuple of str
     warehouse : str
+    accounts : str, optional
+        ``authorization`` of the bus, in which each service has its own name; ``passwords`` has everybody's password.
     """
 
-    def __init__(self, home: Path, services: tuple[str, ...], warehouse: str) -> None:
+    def __init__(
+        self,
+        home: Path,
+        services: tuple[str, ...],
+        warehouse: str,
+        accounts: str | None = None,
+        passwords: Mapping[str, str] | None = None,
+    ) -> None:
         self._home = home
         self._services = services
-        self._nats = NatsServer(home / "bus")
+        self._nats = NatsServer(home / "bus", accounts)
+        self._passwords = dict(passwords or {})
         self._settings = Settings.load(lake=str(home / "lake"), warehouse=warehouse, ack_wait_s=3)
         self._processes: dict[str, Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
@@ -44,8 +56,15 @@ class Fleet:
 
     @property
     def settings(self) -> Settings:
-        """Settings with the fleet's bus in them."""
-        return self._nats.connected(self._settings)
+        """Settings with the fleet's bus in them, for one who may do everything."""
+        return self._as(OPERATOR)
+
+    def _as(self, user: str) -> Settings:
+        connected = self._nats.connected(self._settings)
+        if not self._passwords:
+            return connected
+        assert connected.nats_url is not None
+        return self._settings.with_bus(connected.nats_url, user, self._passwords[user])
 
     @property
     def bus(self) -> Bus:
@@ -112,7 +131,7 @@ class Fleet:
                     stdin=DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=self._environment(),
+                    env=self._environment(name),
                 )
             finally:
                 os.close(log)
@@ -120,8 +139,8 @@ class Fleet:
             await process.wait()
             await asyncio.sleep(_RESTART_S)
 
-    def _environment(self) -> dict[str, str]:
-        settings = self.settings
+    def _environment(self, name: str) -> dict[str, str]:
+        settings = self._as(name)
         assert settings.nats_url is not None
         assert settings.nats_user is not None
         assert settings.nats_password is not None

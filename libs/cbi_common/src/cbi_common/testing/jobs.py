@@ -61,6 +61,13 @@ def sleep(arg: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def span(arg: dict[str, Any]) -> dict[str, Any]:
+    """Take ``seconds``; tell when it began and ended, on the clock that all processes share."""
+    began = time.monotonic()
+    time.sleep(arg["seconds"])
+    return {"began": began, "ended": time.monotonic()}
+
+
 def killed_until(arg: dict[str, Any]) -> dict[str, Any]:
     """Be killed in the first ``times`` attempts, as the kernel does when memory is short."""
     marks = Path(arg["folder"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Literal
 
-from cbi_common.core.errors import IncompleteError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Contract, Envelope
 from cbi_common.events.data import DataRequested
@@ -130,17 +129,6 @@ def validation(runs: Runs, source: Source, today: date) -> ValidationAnswer:
     run = newest(runs, lambda run: source in run.validations, f"{source.replace('_', ' ')} validation")
     event = run.validations[source]
     return ValidationAnswer(origin=origin_of(runs, run, event, today), source=source, horizons=event.data.horizons)
-
-
-def backtest(_runs: Runs) -> None:
-    """Say that there is no backtest of buying.
-
-    Raises
-    ------
-    IncompleteError
-        Always: no service makes one yet.
-    """
-    raise IncompleteError("no backtest of buying yet", hint="`cbi validate` scores the forecasts themselves")
 
 
 def monitoring(runs: Runs) -> MonitoringAnswer:

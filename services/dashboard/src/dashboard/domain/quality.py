@@ -97,8 +97,8 @@ def nothing(why: str) -> QualityPage:
 
 def _choices(tables: Iterable[TableAnswer], chosen: Verdict | None) -> tuple[Choice, ...]:
     found = [table.verdict for table in tables]
-    every = Choice("all", "/quality", len(found), chosen is None)
-    return (every, *(Choice(v, f"/quality?verdict={v}", found.count(v), v == chosen) for v in VERDICTS))
+    every = Choice("all", "/data", len(found), chosen is None)
+    return (every, *(Choice(v, f"/data?verdict={v}", found.count(v), v == chosen) for v in VERDICTS))
 
 
 def _judged(anchor: str, name: str, table: TableAnswer) -> Judged:

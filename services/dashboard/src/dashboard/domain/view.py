@@ -14,10 +14,8 @@ from cbi_common.core.errors import IncompleteError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Envelope, EventData
 from cbi_common.events.data import DataExported, DataRejected
-from cbi_common.events.explanation import ExplanationReady
-from cbi_common.events.forecast import ForecastReady, HorizonForecast
-from cbi_common.events.monitoring import AlertRaised, ValidationCompleted
-from cbi_common.events.regime import RegimeDetected
+from cbi_common.events.forecast import HorizonForecast
+from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.training import ModelFailed
 from cbi_common.reporting.lineage import lake_objects
 from cbi_common.reporting.projection import Run, Runs
@@ -185,16 +183,11 @@ def newest(runs: Runs, has: Callable[[Run], bool], what: str) -> Run:
     )
 
 
-def origin_of(
-    runs: Runs,
-    run: Run,
-    event: Envelope[ForecastReady]
-    | Envelope[RegimeDetected]
-    | Envelope[ExplanationReady]
-    | Envelope[ValidationCompleted],
-    today: date,
-) -> Origin:
-    """Return where the numbers of an event come from, and whether a newer run has tried to replace them."""
+def origin_of(runs: Runs, run: Run, event: Envelope[Any], today: date) -> Origin:
+    """Return where the numbers of an event come from, and whether a newer run has tried to replace them.
+
+    ``event`` is one of those that name their run, its market and its day.
+    """
     last = runs.all()[-1]
     source = run.export.data if run.export else None
     newer = NewerRun(request_id=last.correlation_id, stage=last.stage, reason=reason(last))

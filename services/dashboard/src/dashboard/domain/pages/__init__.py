@@ -1,0 +1,1 @@
+"""What stands on each page, in words and figures, computed before any HTML."""
