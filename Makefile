@@ -8,7 +8,7 @@ PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.t
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check format bench schemas features metal metal-off lock clean
+.PHONY: help setup run up test check format bench schemas features pictures metal metal-off lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,10 @@ schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 
 features: $(STAMP) ## rewrite the page of features after an edit of a market file
 	@$(BIN)/python -m ingest.features_page docs/features.md
+
+pictures: $(STAMP) ## take the pictures of docs/buyer.md anew, from the simulated market
+	@for day in 2025-05-02 2025-05-09 2025-05-16; do $(BIN)/cbi run --as-of $$day --lake var/lake-pictures >/dev/null; done
+	@$(BIN)/python docs/pictures.py var/lake-pictures docs/img
 
 metal: ## on a Mac: trainer-metal natively, kept running by launchd (docs/metal.md); `make metal-off` removes it
 	@test "$$(uname -sm)" = "Darwin arm64" || { echo "make metal: this is for macOS on Apple silicon, here is $$(uname -sm)" >&2; exit 2; }

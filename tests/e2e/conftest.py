@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +25,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("warehouse")
     write_simulated_folder(path, sessions=1500, seed=5)
     return path
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What one undisturbed pass over `folder` left; nobody changes it."""
+
+    lake: Path
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def passed(cbi: Cbi, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Passed:
+    """One pass with profile smoke for all who only look at one, whichever worker asks first."""
+    home = tmp_path_factory.getbasetemp().parent / "passed"
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        report = home / "report.json"
+        if not report.exists():
+            words = ("--warehouse", str(folder), "--profile", "smoke", "--lake", str(home / "lake"))
+            done = cbi("run", *words, "--json", str(home / "unread.json"))
+            assert done.returncode == 0, done.stderr
+            (home / "unread.json").rename(report)
+    return Passed(home / "lake", json.loads(report.read_text()))
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,9 @@ def stack(folder: Path, tmp_path: Path) -> Iterator[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CBI_")}
     with open(tmp_path / "said.txt", "wb") as said:
         program = [str(Path(sys.executable).parent / "cbi"), "up", "--lake", lake, "--port", "0"]
-        up = subprocess.Popen([*program, "--warehouse", str(folder)], stdout=said, stderr=said, env=clean)
+        up = subprocess.Popen(
+            [*program, "--warehouse", str(folder)], stdout=said, stderr=said, env={**clean, "CBI_TRACKING": "off"}
+        )
     give_up = time.monotonic() + 60
     while not (Path(lake) / ".stack" / "stack.json").exists():
         if up.poll() is not None or time.monotonic() > give_up:

@@ -34,12 +34,9 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def lake(cbi: Any, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lake(passed: Any) -> Path:
     """The lake of a pass that was tracked beside it."""
-    lake = tmp_path_factory.mktemp("tracked") / "lake"
-    done = cbi("run", "--warehouse", str(folder), "--profile", "smoke", "--lake", str(lake))
-    assert done.returncode == 0, done.stderr
-    return lake
+    return Path(passed.lake)
 
 
 def test_the_best_of_each_horizon_is_loaded_and_says_what_it_said(lake: Path) -> None:

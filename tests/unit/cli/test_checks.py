@@ -1,3 +1,5 @@
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,31 @@ def test_our_own_errors_keep_their_hint() -> None:
         raise UsageError("wrong", where="here", hint="mend it")
 
     assert checks._attempt("x", fail, "other") == Check("x", "fail", "here: wrong", "mend it")
+
+
+def test_mail_is_no_matter_where_none_is_set_up() -> None:
+    check = checks._mail(Settings())
+    assert (check.verdict, "nothing is mailed" in check.found) == ("ok", True)
+
+
+def test_a_mail_server_that_does_not_answer_fails_and_one_that_greets_is_ok() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        settings = Settings(
+            smtp_host="127.0.0.1", smtp_port=port, smtp_security="none", smtp_from="a@b.test", smtp_to=("c@d.test",)
+        )
+        greeter = threading.Thread(target=_greet, args=(server,))
+        greeter.start()
+        assert checks._mail(settings) == Check("mail", "ok", "127.0.0.1 answers, for c@d.test")
+        greeter.join()
+    check = checks._mail(settings)
+    assert check.verdict == "fail"
+    assert "CBI_SMTP_HOST" in check.todo
+
+
+def _greet(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(b"220 here\r\n")
+        connection.recv(100)
+        connection.sendall(b"221 bye\r\n")

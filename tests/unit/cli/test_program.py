@@ -9,8 +9,11 @@ from cbi_common.runtime import cli
 from cbi_common.runtime.cli import OneLine, main
 
 HEAVY = {"pydantic", "numpy", "pandas", "pyarrow", "nats", "faststream", "rich", "fastapi", "mlflow", "lightgbm"}
-OWN = {"run", "up", "service", "simulate", "publish", "status", "trace", "dead", "doctor"}
-BROUGHT = {"explain", "forecast", "gates", "leaderboard", "regime", "validate"}
+OWN = {"run", "up", "service", "simulate", "publish", "status", "trace", "dead", "verify", "doctor"}
+BROUGHT = {
+    "explain", "forecast", "gates", "leaderboard", "regime", "validate", "backtest", "benchmark", "champion", "promote",
+    "rollback", "shadow", "package", "serve",
+}  # fmt: skip
 
 
 def left_with(error: BaseException, *, debug: bool = False) -> object:

@@ -6,6 +6,7 @@ import pytest
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.markets.flaws import FLAWS
+from cbi_common.markets.simulation.faults import FAULTS
 from cbi_common.runtime.cli import main
 from cbi_common.storage.warehouse import open_warehouse
 
@@ -65,3 +66,20 @@ def test_flaws_are_listed(capsys) -> None:
     assert json.loads(capsys.readouterr().out).keys() == FLAWS.keys()
     assert main(["simulate", "--list-flaws"]) == 0
     assert "weekend_row" in capsys.readouterr().out
+
+
+def test_faults_are_listed_and_one_is_put_in(tmp_path, capsys) -> None:
+    assert main(["simulate", "--list-faults", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == FAULTS
+    assert main(["simulate", "--list-faults"]) == 0
+    assert "frozen_feed" in capsys.readouterr().out
+    line = ["simulate", "--to", str(tmp_path / "market"), "--sessions", "400", "--json"]
+    assert main([*line, "--faults", "frozen_feed:2025-03-03"]) == 0
+    assert "frozen_feed" in json.loads(capsys.readouterr().out)["market"]
+
+
+def test_a_fault_that_is_none_is_one_line(tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["simulate", "--to", str(tmp_path / "market"), "--faults", "quake:2025-03-03"])
+    assert left.value.code == 2
+    assert "quake" in capsys.readouterr().err

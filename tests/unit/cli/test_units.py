@@ -58,9 +58,11 @@ def test_the_page_is_headed_with_the_market_and_its_unit(known) -> None:
     served = TestClient(create_api(Known(known), lambda: START, Lake("memory://units")))
     text = served.get("/").text
     assert "<h1>Crude oil, $/bbl</h1>" in text
-    assert "Why, in $/bbl" in text
-    assert "oybean" not in text
-    assert "¢" not in text
+    assert "$/bbl" in served.get("/why").text
+    for path in ("/", "/why", "/regime", "/track", "/decisions", "/models", "/data", "/runs"):
+        text = served.get(path).text
+        assert "oybean" not in text
+        assert "¢" not in text
     origin = served.get("/api/predictions").json()["origin"]
     assert (origin["title"], origin["unit"]) == ("Crude oil", "$/bbl")
 

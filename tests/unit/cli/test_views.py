@@ -36,6 +36,13 @@ def test_every_view_marks_simulated_data_and_names_the_run(view: str, known, cap
     assert RUN_ID in told
 
 
+def test_importance_is_told_run_by_run(known, capsys) -> None:
+    told = out(capsys, "explain", "1m", "--over-runs")
+    assert "run by run" in told
+    found = json.loads(out(capsys, "explain", "1m", "--over-runs", "--json"))["importance"]
+    assert [one["run_id"] for one in found] == [RUN_ID]
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_has_json_with_its_origin(view: str, known, capsys) -> None:
     found = json.loads(out(capsys, view, "--json"))

@@ -32,6 +32,7 @@ def build(kit: Kit) -> Service:
 def add_mail(service: Service) -> None:
     """Subscribe what is mailed; what was old at the first start is no news."""
     mail = MailHandlers(service.kit, Past(Journal(service.bus)))
+    service.reads = True
     # More than one at a time: one waits for others that go in the same mail.
     service.on(AlertRaised, mail.mail_alert, parallel=2, new_only=True)
     service.on(ForecastReady, mail.mail_signal, parallel=2, new_only=True)

@@ -55,6 +55,11 @@ def unavailable(where: str) -> Iterator[None]:
         raise InfrastructureError(f"the bus refuses: {error}", where=where, hint="see the bus's log") from error
 
 
+def inbox_of(user: str) -> str:
+    """Return the prefix of the subjects on which a user hears answers: nobody else may listen there."""
+    return f"_INBOX_{user}"
+
+
 class _Broker(NatsBroker):
     """Keeps the client from its beginning on, so that one which never gets through can be closed."""
 
@@ -89,10 +94,11 @@ class Bus:
         self._closing = False
         self.lost = asyncio.Event()
         """Set when the client has given up on the server, which then refused its credentials or broke the protocol."""
-        password = settings.nats_password.get_secret_value() if settings.nats_password else None
+        password = settings.nats_login
         self.broker = _Broker(
             self._url or _NOWHERE,
             name=name,
+            inbox_prefix=inbox_of(settings.nats_user or name),
             security=SASLPlaintext(settings.nats_user, password) if settings.nats_user and password else None,
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_WAIT_S,  # type: ignore[arg-type]  # the client sleeps for any number

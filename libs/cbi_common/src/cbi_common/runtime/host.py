@@ -47,7 +47,7 @@ class Host:
         self._servers: list[HttpServer] = []
         self._page: HttpServer | None = None
         if settings.ops_port is not None:
-            self._servers.append(HttpServer(ops_app(self.ready), "127.0.0.1", settings.ops_port, "CBI_OPS_PORT"))
+            self._servers.append(HttpServer(ops_app(self.ready), settings.ops_host, settings.ops_port, "CBI_OPS_PORT"))
         for service in self.services:
             if service.asgi is not None and settings.dashboard_port is not None:
                 self._page = HttpServer(

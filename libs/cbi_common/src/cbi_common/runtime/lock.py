@@ -50,6 +50,15 @@ class StackLock:
         self._stack_file.unlink(missing_ok=True)  # left by a holder that was killed
         return True
 
+    @classmethod
+    def held(cls, folder: Path) -> bool:
+        """Return whether somebody works there now."""
+        lock = cls(folder)
+        if lock.try_acquire():
+            lock.release()
+            return False
+        return True
+
     def release(self) -> None:
         """Give the lock back."""
         self._stack_file.unlink(missing_ok=True)

@@ -33,7 +33,7 @@ _USER = "cbi"
 _CONFIG = """\
 listen: "127.0.0.1:{port}"
 server_name: "cbi"
-authorization {{ user: "{user}", password: "{password}" }}
+{authorization}
 jetstream {{ store_dir: "{store}", sync_interval: "always" }}
 log_file: "{log}"
 logfile_size_limit: 10MB
@@ -46,8 +46,10 @@ class NatsServer:
     Whoever starts it holds the folder's lock: two servers on one store would destroy it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, accounts: str | None = None) -> None:
+        """Serve one user with every right, or those of an ``authorization`` block."""
         self._folder = folder.absolute()
+        self._accounts = accounts
         self._password = secrets.token_urlsafe(24)
         self._port = 0
         self._process: Process | None = None
@@ -164,8 +166,8 @@ class NatsServer:
             file.write(
                 _CONFIG.format(
                     port=self._port,
-                    user=_USER,
-                    password=self._password,
+                    authorization=self._accounts
+                    or f'authorization {{ user: "{_USER}", password: "{self._password}" }}',
                     store=_quoted(self._folder / "nats"),
                     log=_quoted(self._log_file),
                 )

@@ -59,7 +59,7 @@ def asyncapi(services: Iterable[Service] | None = None) -> dict[str, Any]:
     services : iterable of Service, optional
         None describes all that are installed; none of them needs to run.
     """
-    described = _installed() if services is None else list(services)
+    described = installed() if services is None else list(services)
     document: dict[str, Any] = json.loads(
         AsyncAPI(
             *(service.broker for service in described),
@@ -73,7 +73,8 @@ def asyncapi(services: Iterable[Service] | None = None) -> dict[str, Any]:
     return document
 
 
-def _installed() -> list[Service]:
+def installed() -> list[Service]:
+    """Return every installed service, built but not started."""
     settings = Settings.load()
     kit = Kit(
         settings=settings,

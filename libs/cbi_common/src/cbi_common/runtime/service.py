@@ -49,6 +49,9 @@ class Service:
         self.delivery = Delivery(name, self.bus, kit.clock, kit.settings.ack_wait_s)
         self.subscriptions: list[Subscription] = []
         self.asgi: Any | None = None
+        self.reads = False
+        """Whether it reads streams from their beginning, beside what it subscribes to."""
+        self._told: set[type[EventData]] = set()
 
     @property
     def broker(self) -> NatsBroker:
@@ -86,9 +89,14 @@ class Service:
         if any(s.durable == durable for s in self.subscriptions):
             raise UsageError("two subscriptions share one handler name", where=durable, hint="give each its own method")
         subscription = Subscription(event, handler, durable, publishes, parallel, new_only)
-        self._document(subscription)
+        self.tells(*publishes)
         self.subscriptions.append(subscription)
         self.delivery.attach(subscription)
+
+    @property
+    def told(self) -> frozenset[type[EventData]]:
+        """What it may publish."""
+        return frozenset(self._told)
 
     async def start(self) -> None:
         """Start to take messages; the bus must be connected."""
@@ -112,10 +120,11 @@ class Service:
         """Return the handlers that have an event of this correlation in hand."""
         return self.delivery.at_work_on(correlation_id)
 
-    def _document(self, subscription: Subscription) -> None:
-        known = {event for earlier in self.subscriptions for event in earlier.publishes}
-        for event in subscription.publishes:
-            if event not in known:
+    def tells(self, *events: type[EventData]) -> None:
+        """Declare what it publishes of itself or through a handler: what is not declared is in no document."""
+        for event in events:
+            if event not in self._told:
+                self._told.add(event)
                 self.broker.publisher(
                     event.subject,
                     schema=Envelope[event],  # type: ignore[valid-type]

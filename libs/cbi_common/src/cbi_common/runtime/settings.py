@@ -16,6 +16,7 @@ from cbi_common.storage.bigquery_url import RESULTS_DATASET, is_bigquery, with_d
 
 _PREFIX = "CBI_"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_SHORTEST_TOKEN = 16
 
 MailAddress = Annotated[str, StringConstraints(pattern=r"^[!-;=?-~]+@[A-Za-z0-9.-]+$", max_length=254)]
 _BIGQUERY = {
@@ -49,6 +50,8 @@ class Settings(BaseSettings):
     """Bus to connect to; None starts one inside the process."""
     nats_user: str | None = None
     nats_password: SecretStr | None = None
+    nats_password_file: str | None = None
+    """File that holds it, such as a mounted secret."""
     cores: int | None = Field(default=None, ge=1)
     """Child processes that work at a time; None takes what the machine gives this process."""
     ack_wait_s: float = Field(default=15, gt=0)
@@ -84,14 +87,36 @@ class Settings(BaseSettings):
     """Addresses separated by commas."""
     mail_wait_s: float = Field(default=60, ge=0, le=3600)
     """How long an alert waits for others that go in the same mail."""
+    vertex_project: str | None = None
+    """Google Cloud project that `cbi promote --target vertex` serves from."""
+    vertex_location: str = "us-central1"
+    vertex_bucket: str | None = None
+    """Bucket for packages."""
+    vertex_image: str | None = None
+    """Container image that runs `cbi serve`."""
+    vertex_machine: str = "n1-standard-2"
+    policy: str = "plan"
+    """Gates that decide whether a forecast may become a challenger (``plan`` or ``relative``)."""
     retraining: bool = True
     """Whether a drift that asks for a retrain gets one; `cbi run` is one pass and never does."""
     checkpoints: str | None = None
     """Folder where a net's fit that is killed leaves how far it was; None: beside the lake (`checkpoints_dir`)."""
     ops_port: int | None = Field(default=None, ge=0, le=65535)
-    """Port of /metrics and /health on the loopback interface; None serves none."""
+    """Port of /metrics and /health; None serves none."""
+    ops_host: str = "127.0.0.1"
+    """Address of that port; inside a container 0.0.0.0, where only the network of the stack reaches it."""
     dashboard_port: int | None = Field(default=None, ge=0, le=65535)
     dashboard_host: str = "127.0.0.1"
+    dashboard_token: SecretStr | None = None
+    """What one logs in with; any address but the loopback's needs it, or ``dashboard_user_header``."""
+    dashboard_token_file: str | None = None
+    """File that holds it, such as a mounted secret."""
+    dashboard_user_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+    """Header in which a proxy that logs people in (OIDC) gives the name; believed from ``dashboard_proxies`` only."""
+    dashboard_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "::1")
+    """Addresses of that proxy, separated by commas."""
+    serving_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+$")] | None = None
+    """Where `cbi serve --newest` answers the page's questions of what-if; None: `cbi up` starts one."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "console"
     results: str | None = None
@@ -137,7 +162,7 @@ class Settings(BaseSettings):
         urls = {name: url for name in ("warehouse", "results") if is_bigquery(url := values.get(name))}
         return {**values, **{name: with_parameters(url, **carried) for name, url in urls.items()}}
 
-    @field_validator("smtp_to", mode="before")
+    @field_validator("smtp_to", "dashboard_proxies", mode="before")
     @classmethod
     def _addresses_stand_between_commas(cls, value: Any) -> Any:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
@@ -157,6 +182,59 @@ class Settings(BaseSettings):
                 "it would send the password in the clear", where="setting CBI_SMTP_SECURITY", hint="use starttls or tls"
             )
         return self
+
+    @model_validator(mode="after")
+    def _nobody_comes_in_without_a_login(self) -> Settings:
+        if self.dashboard_token is not None and len(self.dashboard_token.get_secret_value()) < _SHORTEST_TOKEN:
+            hint = f"at least {_SHORTEST_TOKEN} characters, such as from `openssl rand -hex 24`"
+            raise UsageError("too short to be safe", where="setting CBI_DASHBOARD_TOKEN", hint=hint)
+        named = self.dashboard_token or self.dashboard_token_file or self.dashboard_user_header
+        if self.dashboard_host not in _LOOPBACK and not named:
+            what = f"{self.dashboard_host} can be reached from elsewhere, which needs a login"
+            hint = "set CBI_DASHBOARD_TOKEN, CBI_DASHBOARD_TOKEN_FILE or CBI_DASHBOARD_USER_HEADER"
+            raise UsageError(what, where="setting CBI_DASHBOARD_HOST", hint=hint)
+        return self
+
+    @property
+    def nats_login(self) -> str | None:
+        """The password of the bus, from wherever it was given; None: there is none.
+
+        Raises
+        ------
+        UsageError
+            When its file cannot be read.
+        """
+        if self.nats_password is not None:
+            return self.nats_password.get_secret_value()
+        if self.nats_password_file is None:
+            return None
+        try:
+            return Path(self.nats_password_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            where = f"setting CBI_NATS_PASSWORD_FILE, {self.nats_password_file}"
+            raise UsageError(f"cannot be read: {error}", where=where, hint="give a file with the password") from error
+
+    @property
+    def dashboard_login(self) -> str | None:
+        """The token, from wherever it was given; None: there is none.
+
+        Raises
+        ------
+        UsageError
+            When its file cannot be read or holds too short a token.
+        """
+        if self.dashboard_token is not None:
+            return self.dashboard_token.get_secret_value()
+        if self.dashboard_token_file is None:
+            return None
+        where = f"setting CBI_DASHBOARD_TOKEN_FILE, {self.dashboard_token_file}"
+        try:
+            token = Path(self.dashboard_token_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot be read: {error}", where=where, hint="give a file with the token") from error
+        if len(token) < _SHORTEST_TOKEN:
+            raise UsageError("too short to be safe", where=where, hint=f"at least {_SHORTEST_TOKEN} characters")
+        return token
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:

@@ -13,6 +13,7 @@ from nats.js.client import JetStreamContext
 from nats.js.errors import BucketNotFoundError, NotFoundError
 
 from cbi_common.events.base import EventData
+from cbi_common.events.decision import CoverRecorded, CoverWithdrawn, NeedStated
 from cbi_common.events.promotion import ModelPromoted, ModelShadowed, PromotionRejected
 
 EVENTS, JOBS, LEDGER, DEAD = "EVENTS", "JOBS", "LEDGER", "DEAD"
@@ -21,6 +22,8 @@ DEAD_PREFIX = "dead."
 ADVISORY_PREFIX = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
 
 _JOB_PREFIX = "jobs."
+KEPT_FOR_EVER = (ModelPromoted, ModelShadowed, PromotionRejected, CoverRecorded, CoverWithdrawn, NeedStated)
+"""What the ledger keeps: what somebody decided."""
 _KEPT_S = 90 * 24 * 3600.0
 _DUPLICATE_WINDOW_S = 600.0
 
@@ -53,6 +56,9 @@ async def declare(jetstream: JetStreamContext) -> None:
             continue
         if config.subjects is not None:
             config.subjects = sorted({*config.subjects, *(present.subjects or ())})
+        if config.sources is not None:
+            filters = {source.filter_subject for source in config.sources}
+            config.sources += [s for s in present.sources or () if s.filter_subject not in filters]
         await jetstream.update_stream(config)
     try:
         await jetstream.key_value(STATE_BUCKET)
@@ -62,11 +68,10 @@ async def declare(jetstream: JetStreamContext) -> None:
 
 def _streams() -> list[StreamConfig]:
     subjects = [cls.subject for cls in EventData.classes()]
-    promotions = [cls.subject for cls in (ModelPromoted, ModelShadowed, PromotionRejected)]
     return [
         _stream(EVENTS, [s for s in subjects if not s.startswith(_JOB_PREFIX)], max_age=_KEPT_S),
         _stream(JOBS, [s for s in subjects if s.startswith(_JOB_PREFIX)], retention=RetentionPolicy.WORK_QUEUE),
-        _stream(LEDGER, None, sources=[StreamSource(name=EVENTS, filter_subject=s) for s in promotions]),
+        _stream(LEDGER, None, sources=[StreamSource(name=EVENTS, filter_subject=cls.subject) for cls in KEPT_FOR_EVER]),
         _stream(DEAD, [f"{DEAD_PREFIX}>", f"{ADVISORY_PREFIX}>"], max_age=_KEPT_S),
     ]
 

@@ -108,8 +108,12 @@ KINDS: dict[str, Kind] = {
         ),
         _kind(
             "explanations",
-            # level: move (the forecast less the baseline), or the group or driver that has this share of it
-            {**_texts("horizon", "level", "name"), **_numbers("share", "baseline", "forecast", "residual")},
+            # level: move (the forecast less the baseline), or the group or driver that has this share of it;
+            # importance: a group's share of all that moved past forecasts, over all of them and in the last year
+            {
+                **_texts("horizon", "level", "name"),
+                **_numbers("share", "of_move", "recent", "baseline", "forecast", "residual"),
+            },
             ("market", "horizon"),
         ),
         _kind(
@@ -117,7 +121,15 @@ KINDS: dict[str, Kind] = {
             {**_texts("horizon", "source", "by", "value"), **_METRICS, **_numbers("coverage_90")},
             ("market", "horizon"),
         ),
-        _kind("alerts", _texts("severity", "source", "what", "hint"), ("market", "severity")),
+        _kind(
+            "alerts",
+            {
+                **_texts("severity", "source", "what", "hint", "condition", "where"),
+                "since": pa.date32(),
+                "resolved": pa.bool_(),
+            },
+            ("market", "severity"),
+        ),
         _kind(
             "promotions",
             {
@@ -198,10 +210,16 @@ def _forecasts(data: ForecastReady) -> Iterator[Row]:
 def _explanations(data: ExplanationReady) -> Iterator[Row]:
     for horizon, found in data.explanations.items():
         whole = {"baseline": found.baseline, "forecast": found.forecast, "residual": found.residual}
-        yield {"horizon": horizon, "level": "move", "name": "", "share": found.forecast - found.baseline, **whole}
+        move = found.forecast - found.baseline
+        yield {"horizon": horizon, "level": "move", "name": "", "share": move, **whole}
         for level, shares in (("group", found.groups), ("driver", found.drivers)):
             for name, share in shares.items():
-                yield {"horizon": horizon, "level": level, "name": name, "share": share, **whole}
+                of_move = share / move if move else None
+                yield {"horizon": horizon, "level": level, "name": name, "share": share, "of_move": of_move, **whole}
+        recent = found.shift.recent if found.shift else {}
+        for name, share in found.importance.items():
+            about = {"level": "importance", "name": name, "share": share, "recent": recent.get(name)}
+            yield {"horizon": horizon, **about}
 
 
 def _validations(data: ValidationCompleted) -> Iterator[Row]:
@@ -212,7 +230,7 @@ def _validations(data: ValidationCompleted) -> Iterator[Row]:
 
 
 def _alerts(data: AlertRaised) -> Iterator[Row]:
-    yield data.model_dump(include={"severity", "source", "what", "hint"})
+    yield data.model_dump(exclude={"market", "as_of"})
 
 
 def _rejections(data: PromotionRejected) -> Iterator[Row]:
@@ -237,7 +255,7 @@ def _shadows(data: ModelShadowed) -> Iterator[Row]:
 def _gates(policies: Mapping[str, Any]) -> Iterator[Row]:
     for policy, report in policies.items():
         for gate in report.gates:
-            fields = gate.model_dump(exclude={"id"})
+            fields = gate.model_dump(exclude={"id", "evidence"})
             yield {"policy": policy, "verdict": report.verdict, "gate": gate.id, **fields}
 
 

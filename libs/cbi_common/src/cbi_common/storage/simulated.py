@@ -16,8 +16,10 @@ from cbi_common.core.errors import DataError, UsageError
 from cbi_common.core.identity import digest
 from cbi_common.markets.flaws import FLAWS, parse_flaws, spoil
 from cbi_common.markets.simulation import VERSION, Setting
+from cbi_common.markets.simulation.benchmark import BENCHMARK, predictions
 from cbi_common.markets.simulation.faults import FAULTS, parse_faults
 from cbi_common.markets.simulation.tables import Tables
+from cbi_common.markets.spec import SeriesSpec, load_market
 from cbi_common.storage.warehouse import DayRange, chosen
 
 SESSIONS = 6300
@@ -33,7 +35,8 @@ class SimulatedWarehouse:
         ``simulated``, or with any of these parameters, which `Setting` describes:
         ``simulated?sessions=1500&seed=3&predictability=0.05&drift_at=2020-03-02&flaws=stale,weekend_row:3``. Flaws are
         keys of ``markets.flaws.FLAWS`` with an intensity from 1 to 3. ``faults=frozen_feed:2020-03-02,…`` puts in
-        ``markets.simulation.faults.FAULTS``, each from its date on.
+        ``markets.simulation.faults.FAULTS``, each from its date on. ``benchmark=1`` adds the predictions of somebody
+        who knows as little as no-change, with a noise of that many percent.
     seed : int
         Used unless the URL names one.
 
@@ -49,13 +52,14 @@ class SimulatedWarehouse:
         self.url = self.label = url
         chosen = {"sessions": SESSIONS, "seed": seed, **_parameters(url)}
         self._flaws: dict[str, int] = chosen.pop("flaws", {})
+        self._benchmark: float | None = chosen.pop("benchmark", None)
         self.setting = Setting(**chosen)
         self._tables = Tables(self.setting)
         self._made: dict[str, pa.Table] = {}
 
     def tables(self) -> tuple[str, ...]:
         """Return the names of all tables."""
-        return self._tables.names
+        return (*self._tables.names, *([] if self._benchmark is None else [BENCHMARK]))
 
     def schema(self, table: str) -> pa.Schema:
         """Return names and types of the columns."""
@@ -75,8 +79,10 @@ class SimulatedWarehouse:
 
     def fingerprint(self, table: str) -> str:
         """Return a digest that changes when the content of the table does."""
-        if table not in self._tables.names:
+        if table not in self.tables():
             raise self._unknown(table)
+        if table == BENCHMARK:
+            return digest("simulated benchmark", self.fingerprint(_price().table), self._benchmark)
         s = self.setting
         drift = None if s.drift_at is None else s.drift_at.isoformat()
         content = [VERSION, table, s.sessions, s.seed, s.predictability, drift, self._flaws]
@@ -84,10 +90,16 @@ class SimulatedWarehouse:
         return digest("simulated", *content, *([faults] if faults else []))
 
     def _table(self, table: str) -> pa.Table:
-        if table not in self._tables.names:
+        if table not in self.tables():
             raise self._unknown(table)
         if table not in self._made:
-            self._made[table] = self._spoiled(table, self._tables.make(table))
+            if table == BENCHMARK:
+                assert self._benchmark is not None  # or there is no such table
+                self._made[table] = predictions(
+                    self._table(_price().table), _price(), self._benchmark / 100, self.setting.seed
+                )
+            else:
+                self._made[table] = self._spoiled(table, self._tables.make(table))
         return self._made[table]
 
     def _spoiled(self, name: str, table: pa.Table) -> pa.Table:
@@ -97,8 +109,13 @@ class SimulatedWarehouse:
         return table
 
     def _unknown(self, table: str) -> DataError:
-        known = ", ".join(self._tables.names)
+        known = ", ".join(self.tables())
         return DataError("no such table", where=table, hint=f"the simulated market has {known}")
+
+
+def _price() -> SeriesSpec:
+    market = load_market("zl")
+    return market.by_name[market.price]
 
 
 _READ: dict[str, Callable[[str], Any]] = {
@@ -108,6 +125,7 @@ _READ: dict[str, Callable[[str], Any]] = {
     "drift_at": date.fromisoformat,
     "flaws": parse_flaws,
     "faults": parse_faults,
+    "benchmark": float,
 }
 
 

@@ -6,6 +6,8 @@ import asyncio
 import os
 import platform
 import shutil
+import smtplib
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -174,6 +176,28 @@ def _credentials(settings: Settings) -> Check:
     return _attempt("BigQuery credentials", look_up, "run `gcloud auth application-default login`")
 
 
+def _mail(settings: Settings) -> Check:
+    host = settings.smtp_host
+    if host is None:
+        return Check("mail", "ok", "no server set up (CBI_SMTP_HOST): nothing is mailed")
+
+    def greet() -> str:
+        # The greeting alone: a login belongs to the process that mails, and whether it is taken shows in its alerts.
+        try:
+            if settings.smtp_security == "tls":
+                context = ssl.create_default_context(cafile=settings.smtp_ca)
+                server: smtplib.SMTP = smtplib.SMTP_SSL(host, settings.smtp_port or 465, timeout=5, context=context)
+            else:
+                usual = 587 if settings.smtp_security == "starttls" else 25
+                server = smtplib.SMTP(host, settings.smtp_port or usual, timeout=5)
+        except smtplib.SMTPException as error:
+            raise OSError(f"{host}: {error}") from error
+        with server:
+            return f"{host} answers, for {', '.join(settings.smtp_to)}"
+
+    return _attempt("mail", greet, "check CBI_SMTP_HOST, CBI_SMTP_PORT and CBI_SMTP_SECURITY")
+
+
 def _attempt(name: str, work: Callable[[], str], todo: str) -> Check:
     try:
         return Check(name, "ok", work())
@@ -190,5 +214,5 @@ def _enough(name: str, value: float, found: str, fail: float, warn: float, todo:
 
 
 _CHECKS: tuple[Callable[[Settings], Check], ...] = (
-    _python, _packages, _bus, _lake, _disk, _memory, _accelerator, _warehouse, _credentials,
+    _python, _packages, _bus, _lake, _disk, _memory, _accelerator, _warehouse, _credentials, _mail,
 )  # fmt: skip

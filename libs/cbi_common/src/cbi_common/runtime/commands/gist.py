@@ -8,13 +8,15 @@ from typing import Any
 
 from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataExported, DataRejected, DataRequested
+from cbi_common.events.decision import BacktestCompleted
 from cbi_common.events.explanation import ExplanationReady
 from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.monitoring import AlertRaised, DriftDetected, ValidationCompleted
-from cbi_common.events.promotion import PromotionRejected
+from cbi_common.events.promotion import GatesJudged, PromotionRejected
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import ModelFailed, ModelTrained, TrainingPlanned
 from cbi_common.reporting.report import in_order
+from cbi_common.reporting.tables import percent
 
 _LONGEST = 160
 
@@ -72,8 +74,20 @@ def _validated(data: ValidationCompleted) -> str:
     return f"{len(data.horizons)} horizons, {data.source.replace('_', ' ')}"
 
 
+def _bought(data: BacktestCompleted) -> str:
+    signal = data.strategies.get("signal")
+    if signal is None:
+        return f"none: {data.why_not}"
+    saved, best = percent(signal.savings_pct, signed=True), percent(signal.ceiling_pct)
+    return f"the {data.horizon} signal would have saved {saved} of at most {best} over {data.months} months"
+
+
 def _kept(data: PromotionRejected) -> str:
     return data.reason
+
+
+def _judged(data: GatesJudged) -> str:
+    return f"{', '.join(map(str, data.passed)) or 'no horizon'} passes policy {data.policy}"
 
 
 def _drift(data: DriftDetected) -> str:
@@ -95,6 +109,8 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     ForecastReady: _forecast,
     ExplanationReady: _explained,
     ValidationCompleted: _validated,
+    BacktestCompleted: _bought,
+    GatesJudged: _judged,
     PromotionRejected: _kept,
     DriftDetected: _drift,
     AlertRaised: _alert,

@@ -18,6 +18,7 @@ from cbi_common.core.clock import system_clock
 from cbi_common.core.errors import InfrastructureError, TransientError
 from cbi_common.events.base import Envelope, EventData
 from cbi_common.events.data import DataRequested
+from cbi_common.events.decision import BacktestCompleted
 from cbi_common.events.manifest import Refit
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.markets.spec import load_market
@@ -100,7 +101,7 @@ async def make_pass(request: Request) -> tuple[Run, Measured]:
             await stack.bus.publish(event)
             run = await watch(journal, event.id, after, buried, shown, request.settings.stack_dir)
             await stack.settle(event.id, _SETTLE_PATIENCE_S)
-            run = await with_late(journal, run, shown, AlertRaised)
+            run = await with_late(journal, run, shown, AlertRaised, BacktestCompleted)
     return run, Measured(
         wall_s=time.time() - psutil.Process().create_time(),  # imports and the stack's start included
         cores=request.settings.worker_slots,
@@ -141,7 +142,7 @@ async def watch(
 
 
 async def with_late(journal: Journal, run: Run, shown: Progress, *kinds: type[EventData]) -> Run:
-    """Return the run with what it said after its last result: MLflow is told when all else is done."""
+    """Return the run with what it said after its last result: MLflow is told and buying tried in the end."""
     known = {event.id for event in run.events}
     said = [event for event in await journal.events([kind.subject for kind in kinds]) if event.id not in known]
     late = [event for event in said if event.correlationid == run.correlation_id]

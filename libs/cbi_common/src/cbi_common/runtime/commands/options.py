@@ -78,16 +78,16 @@ class View:
         console.show(table)
 
 
-def over_a_run(command: Callable[..., None]) -> Callable[..., None]:
+def over_a_run(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """Give a command ``--lake``, ``--run`` and ``--json`` and call it with the `View` of the run they choose."""
 
     @lake_option
     @click.option("--run", "run_id", metavar="ID", help="Run id, event id or a prefix [default: latest complete run].")
     @json_option
     @wraps(command)
-    def wrapped(*, lake: str | None, run_id: str | None, as_json: bool, **rest: Any) -> None:
+    def wrapped(*, lake: str | None, run_id: str | None, as_json: bool, **rest: Any) -> int | None:
         from cbi_common.runtime.commands.reading import choose_run, read_runs
 
-        command(View(choose_run(read_runs(lake), run_id), as_json, lake), **rest)
+        return command(View(choose_run(read_runs(lake), run_id), as_json, lake), **rest)
 
     return wrapped

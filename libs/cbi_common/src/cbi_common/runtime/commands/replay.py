@@ -53,6 +53,9 @@ def replay(
     from cbi_common.runtime.settings import Settings
 
     settings = Settings.load(warehouse=warehouse, market=market, lake=lake)
+    if settings.tracking is None:
+        # A leaderboard is of models that were trained, not of every day that one of them is taken back to.
+        settings = settings.model_copy(update={"tracking": "off"})
     if lake is None:
         settings = settings.model_copy(update={"lake": f"{settings.lake.rstrip('/')}-replay"})
     request = ReplayRequest(

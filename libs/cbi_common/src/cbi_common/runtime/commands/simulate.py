@@ -13,6 +13,7 @@ from cbi_common.runtime.commands.options import examples
         "cbi simulate --to market --sessions 31500 --truth truth.parquet",
         "cbi simulate --to market --predictability 0.2 --drift-at 2020-03-02",
         "cbi simulate --to market --flaws weekend_row,stale:3       then: cbi quality --warehouse market",
+        "cbi simulate --to market --faults frozen_feed:2020-03-02  then: cbi replay --warehouse market …",
         "cbi simulate --list-flaws",
     )
 )
@@ -23,10 +24,14 @@ from cbi_common.runtime.commands.options import examples
 @click.option("--predictability", type=float, default=0.02, show_default=True, help="What the past tells, 0 to 0.2.")
 @click.option("--drift-at", metavar="DATE", help="Soybean oil and palm heed each other no longer from this day on.")
 @click.option("--flaws", metavar="LIST", default="", help="Flaws to put in, each with :1 (slight) to :3 (gross).")
+@click.option("--faults", metavar="LIST", default="", help="Faults, each from a day on: NAME:DATE,NAME:DATE.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds something else.")
 @click.option("--list-flaws", is_flag=True, help="List the flaws there are, and where they are put.")
+@click.option("--list-faults", is_flag=True, help="List the faults there are, and what each one does.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-def simulate(folder: str | None, truth: str | None, *, list_flaws: bool, as_json: bool, **asked: object) -> None:
+def simulate(
+    folder: str | None, truth: str | None, *, list_flaws: bool, list_faults: bool, as_json: bool, **asked: object
+) -> None:
     """Write a simulated market as a warehouse folder.
 
     Equal options give equal files. Everything made from the folder is marked as simulated. The truth (regimes, the
@@ -36,6 +41,8 @@ def simulate(folder: str | None, truth: str | None, *, list_flaws: bool, as_json
 
     if list_flaws:
         simulating.show_flaws(as_json=as_json)
+    elif list_faults:
+        simulating.show_faults(as_json=as_json)
     elif folder is None:
         raise click.UsageError("Missing option '--to'.")
     else:

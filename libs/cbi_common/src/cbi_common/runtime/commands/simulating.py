@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from cbi_common.markets.flaws import FLAWS
+from cbi_common.markets.simulation.faults import FAULTS
 from cbi_common.markets.simulation.truth import reveal
 from cbi_common.reporting.tables import Table, columns
 from cbi_common.runtime import console
@@ -59,3 +60,12 @@ def show_flaws(*, as_json: bool) -> None:
     rows = tuple((name, *where) for name, where in found.items())
     note = "write NAME or NAME:INTENSITY, separated by commas"
     console.show(Table("Flaws for --flaws", columns("<flaw", "<found by", "<table"), rows, note))
+
+
+def show_faults(*, as_json: bool) -> None:
+    """List the faults there are: name, and what happens from its day on."""
+    if as_json:
+        console.write_json(FAULTS)
+        return
+    note = "write NAME:DATE, separated by commas"
+    console.show(Table("Faults for --faults", columns("<fault", "<from its day on"), tuple(FAULTS.items()), note))
