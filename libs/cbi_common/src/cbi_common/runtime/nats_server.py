@@ -17,7 +17,7 @@ import psutil
 
 from cbi_common.core.errors import InfrastructureError
 from cbi_common.runtime import tether
-from cbi_common.runtime.cancellation import end
+from cbi_common.runtime.cancellation import end, unbroken
 from cbi_common.runtime.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -78,13 +78,13 @@ class NatsServer:
         self._port = self._port or _free_port()
         self._write_config()
         for left in reversed(range(_START_ATTEMPTS)):
-            self._process = await self._spawn()
             try:
-                await self._ready(self._process)
+                await unbroken(self._spawn())
+                await self._ready()
                 break
             except BaseException as error:
                 await self._terminate()
-                if not left or not isinstance(error, InfrastructureError):
+                if not left or self._process is None or not isinstance(error, InfrastructureError):
                     raise
                 _log.warning("%s; started again", error)
         self._supervisor = asyncio.create_task(self._supervise())
@@ -108,15 +108,15 @@ class NatsServer:
             await asyncio.sleep(_BACKOFF_S[min(quick_ends, len(_BACKOFF_S) - 1)])
             self.restarts += 1
             try:
-                self._process = await self._spawn()
-                await self._ready(self._process)
+                await unbroken(self._spawn())
+                await self._ready()
             except (InfrastructureError, OSError) as error:
                 _log.error("%s", error)
                 await self._terminate()
 
-    async def _spawn(self) -> Process:
+    async def _spawn(self) -> None:
         config = str(self._folder / "nats.conf")
-        return await create_subprocess_exec(
+        self._process = await create_subprocess_exec(
             *tether.command([_binary(), "--config", config]),
             stdin=DEVNULL,
             stdout=DEVNULL,
@@ -124,7 +124,9 @@ class NatsServer:
             start_new_session=True,  # Ctrl-C in the terminal reaches us, and we stop it after the services
         )
 
-    async def _ready(self, process: Process) -> None:
+    async def _ready(self) -> None:
+        process = self._process
+        assert process is not None
         deadline = asyncio.get_running_loop().time() + _READY_S
         while asyncio.get_running_loop().time() < deadline:
             if process.returncode is not None:

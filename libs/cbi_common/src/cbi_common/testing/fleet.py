@@ -17,6 +17,7 @@ import psutil
 
 from cbi_common.runtime.accounts import OPERATOR
 from cbi_common.runtime.bus import Bus
+from cbi_common.runtime.cancellation import unbroken
 from cbi_common.runtime.nats_server import NatsServer
 from cbi_common.runtime.settings import Settings
 
@@ -95,6 +96,7 @@ class Fleet:
                 await asyncio.wait_for(process.wait(), 20)
             except TimeoutError:
                 process.kill()
+                await process.wait()
         await self.bus.close()
         await self._nats.stop()
 
@@ -123,21 +125,23 @@ class Fleet:
 
     async def _keep(self, name: str) -> None:
         while True:
-            log = os.open(self._home / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            try:
-                process = await create_subprocess_exec(
-                    str(Path(sys.executable).parent / "cbi"),
-                    *("service", name),
-                    stdin=DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=self._environment(name),
-                )
-            finally:
-                os.close(log)
-            self._processes[name] = process
-            await process.wait()
+            await unbroken(self._spawn(name))
+            await self._processes[name].wait()
             await asyncio.sleep(_RESTART_S)
+
+    async def _spawn(self, name: str) -> None:
+        log = os.open(self._home / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
+            self._processes[name] = await create_subprocess_exec(
+                str(Path(sys.executable).parent / "cbi"),
+                *("service", name),
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment(name),
+            )
+        finally:
+            os.close(log)
 
     def _environment(self, name: str) -> dict[str, str]:
         settings = self._as(name)
