@@ -13,7 +13,6 @@ from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataExported, DataRejected, DataRequested
 from cbi_common.events.manifest import GRID, RunManifest
 from cbi_common.runtime.service import Kit, Outgoing
-from ingest.adapters import gauges
 
 
 class Handlers:
@@ -71,11 +70,7 @@ class Handlers:
         }
         done = await self._workers.run("ingest.jobs:export", argument, label=f"export {request['market']}")
         if "rejected" in done.value:
-            rejected = DataRejected.model_validate(done.value["rejected"])
-            gauges.show(rejected.market, rejected.as_of, rejected.quality)
-            return [Outgoing(rejected)]
-        exported = DataExported.model_validate(done.value["exported"])
-        gauges.show(exported.market, exported.as_of, exported.quality)
+            return [Outgoing(DataRejected.model_validate(done.value["rejected"]))]
         return await self._remembered(done.value["exported"], reason)
 
     async def _remembered(self, raw: dict[str, Any], reason: str) -> Sequence[Outgoing]:

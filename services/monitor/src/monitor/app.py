@@ -11,6 +11,7 @@ from cbi_common.runtime.service import Kit, Service
 from monitor.adapters.past import Past
 from monitor.handlers import Handlers
 from monitor.mail_handlers import MailHandlers
+from monitor.observer import Observer
 from monitor.watch_handlers import WatchHandlers
 
 
@@ -19,6 +20,7 @@ def build(kit: Kit) -> Service:
     service = Service(
         "monitor", kit, description="Scores matured forecasts, notices what has changed, asks for retrains"
     )
+    service.keeps("issued", "mail", "watched")
     service.on(ForecastReady, Handlers(kit).validate, publishes=(ValidationCompleted,))
     watch = WatchHandlers(kit)
     service.on(DataExported, watch.watch, publishes=(DriftDetected, AlertRaised))
@@ -26,6 +28,8 @@ def build(kit: Kit) -> Service:
     service.on(ForecastReady, watch.detect, publishes=(DriftDetected, AlertRaised))
     service.on(DriftDetected, watch.retrain, publishes=(DataRequested, AlertRaised))
     add_mail(service)
+    if kit.settings.ops_port is not None:  # or nobody would see it
+        service.beside(Observer(kit, service.bus).run)
     return service
 
 

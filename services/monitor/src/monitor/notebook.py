@@ -12,6 +12,8 @@ from cbi_common.runtime.state import State
 from monitor.domain.conditions import Book
 
 _ATTEMPTS = 20
+PREFIX = "watched."
+"""Begins the key of every book; the market and its world follow."""
 
 
 class Turn(NamedTuple):
@@ -33,7 +35,7 @@ async def turn(
     TransientError
         When others keep changing the book in between.
     """
-    key = f"watched.{market}.{'simulated' if simulated else 'real'}"
+    key = f"{PREFIX}{market}.{'simulated' if simulated else 'real'}"
     for _ in range(_ATTEMPTS):
         entry = await state.entry(key)
         book = Book() if entry is None else Book.model_validate_json(entry[0])

@@ -24,6 +24,7 @@ from monitor.rules_file import load_rules
 from monitor.version import VERSION
 
 _EXPORT, _DATA, _ERRORS, _IMPORTANCE = "export", "data", "errors", "importance"
+_DATA_KINDS, _ERROR_KINDS = ("stale", "correlation", "feature", "regime"), ("performance",)
 
 
 class WatchHandlers:
@@ -43,10 +44,11 @@ class WatchHandlers:
         async def step(book: Book) -> Turn:
             if session < book.newest.get(_DATA, session):
                 return Turn(book, [])
-            found = await self._found("look_at_data", "exported", exported.model_dump(mode="json"))
+            found, scores = await self._found("look_at_data", "exported", exported.model_dump(mode="json"))
             welcome = check(book, _EXPORT, session, [], self._rules.conditions)
             checked = check(welcome.book, _DATA, session, found, self._rules.conditions)
-            return Turn(checked.book, [*about.ended(welcome, "watch"), *about.said(checked, "watch")])
+            book = checked.book.scored(scores, _DATA_KINDS)
+            return Turn(book, [*about.ended(welcome, "watch"), *about.said(checked, "watch")])
 
         return await turn(self._state, exported.market, bool(exported.simulated), event.id, step)
 
@@ -71,12 +73,13 @@ class WatchHandlers:
         async def step(book: Book) -> Turn:
             if session < book.newest.get(_ERRORS, session):
                 return Turn(book, [])
-            found = await self._found("look_at_errors", "forecast", forecast.model_dump(mode="json"))
+            found, scores = await self._found("look_at_errors", "forecast", forecast.model_dump(mode="json"))
             faded = check(book, _IMPORTANCE, session, [], rules.conditions)
             checked = check(faded.book, _ERRORS, session, found, rules.conditions)
             again = due_again(checked.book, session, rules.retraining)
             asked = [about.drift(finding) for finding in found if finding.condition in again]
-            return Turn(checked.book, [*about.ended(faded, "detect"), *about.said(checked, "detect"), *asked])
+            book = checked.book.scored(scores, _ERROR_KINDS)
+            return Turn(book, [*about.ended(faded, "detect"), *about.said(checked, "detect"), *asked])
 
         return await turn(self._state, forecast.market, forecast.simulated, event.id, step)
 
@@ -108,7 +111,7 @@ class WatchHandlers:
 
         return await turn(self._state, manifest.market, manifest.simulated, event.id, step)
 
-    async def _found(self, job: str, name: str, data: dict[str, Any]) -> list[Finding]:
+    async def _found(self, job: str, name: str, data: dict[str, Any]) -> tuple[list[Finding], dict[str, float]]:
         rules = self._rules.model_dump(mode="json")
         key = f"watched/{digest(VERSION, job, data, rules)}"
         stored = self._lake.get_if_intact(key)
@@ -117,7 +120,7 @@ class WatchHandlers:
             found = (await self._workers.run(f"monitor.watching:{job}", argument, label=job.replace("_", " "))).value
         else:
             found = json.loads(stored)
-        return [Finding.model_validate(finding) for finding in found["findings"]]
+        return [Finding.model_validate(finding) for finding in found["findings"]], found["scores"]
 
     def _manifest(self, drift: DriftDetected) -> RunManifest:
         ref = None if drift.run_id is None else self._lake.find(f"manifest/{drift.run_id}")

@@ -18,16 +18,16 @@ from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
 from cbi_common.training.datasets import load_dataset
 from monitor.domain import feature_drift
-from monitor.domain.correlation import find_broken
+from monitor.domain.correlation import correlation_scores, find_broken
 from monitor.domain.finding import Finding
 from monitor.domain.frozen import find_frozen
 from monitor.domain.hit_rates import find_failing_regimes, find_wrong_coverage, find_wrong_direction
 from monitor.domain.market_view import MarketView
-from monitor.domain.performance import find_degraded
+from monitor.domain.performance import find_degraded, performance_score
 from monitor.domain.rows import Rows
 from monitor.domain.rules import Rules
-from monitor.domain.staleness import find_stale
-from monitor.domain.unseen import find_unseen
+from monitor.domain.staleness import find_stale, staleness_scores
+from monitor.domain.unseen import find_unseen, unseen_score
 from monitor.regimes import regimes_of
 from monitor.served import served_rows
 
@@ -42,7 +42,7 @@ def look_at_data(arg: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``findings``: list of `Finding`, as stored under ``key``.
+        ``findings``: list of `Finding`, ``scores``: how near each statistic is to its limit, as stored under ``key``.
     """
     lake, exported = Lake(arg["lake"]), DataExported.model_validate(arg["exported"])
     if exported.manifest is None:
@@ -51,7 +51,9 @@ def look_at_data(arg: dict[str, Any]) -> dict[str, Any]:
     manifest = RunManifest.model_validate(lake.get_json(exported.manifest))
     market = market_of(lake, manifest)
     stale = find_stale(market, exported.quality, manifest.as_of)
-    return _stored(lake, arg["key"], [*stale, *_in_the_market(lake, manifest, market, rules, _told(stale))])
+    found, scores = _in_the_market(lake, manifest, market, rules, _told(stale))
+    scores |= _named("stale", staleness_scores(market, exported.quality, manifest.as_of))
+    return _stored(lake, arg["key"], [*stale, *found], scores)
 
 
 def look_at_errors(arg: dict[str, Any]) -> dict[str, Any]:
@@ -64,17 +66,20 @@ def look_at_errors(arg: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``findings``: list of `Finding`, as stored under ``key``.
+        ``findings``: list of `Finding`, ``scores``: how near each statistic is to its limit, as stored under ``key``.
     """
     lake, forecast = Lake(arg["lake"]), ForecastReady.model_validate(arg["forecast"])
     rules = Rules.model_validate(arg["rules"])
     manifest = RunManifest.model_validate(lake.get_json(forecast.manifest))
     tables, regimes = served_rows(lake, forecast), regimes_of(lake, forecast)
     found: list[Finding] = []
+    scores: dict[str, float] = {}
     for horizon in sorted(forecast.forecasts, key=lambda h: h.sessions):
         rows = _since(tables[horizon], manifest.windows[horizon])
         found += _in_errors(rows, regimes, horizon, rules)
-    return _stored(lake, arg["key"], found)
+        if (score := performance_score(rows, horizon, rules.performance)) is not None:
+            scores[f"performance/{horizon}"] = score
+    return _stored(lake, arg["key"], found, scores)
 
 
 def _in_errors(rows: Rows, regimes: dict[int, str], horizon: Horizon, rules: Rules) -> list[Finding]:
@@ -90,7 +95,7 @@ def _in_errors(rows: Rows, regimes: dict[int, str], horizon: Horizon, rules: Rul
 
 def _in_the_market(
     lake: Lake, manifest: RunManifest, market: Market, rules: Rules, stale: frozenset[str]
-) -> list[Finding]:
+) -> tuple[list[Finding], dict[str, float]]:
     panel = load_dataset(lake, manifest.datasets["panel"]).until(manifest.as_of_session)
     full = load_dataset(lake, manifest.datasets["full"]).until(manifest.as_of_session)
     view = MarketView(
@@ -106,12 +111,19 @@ def _in_the_market(
     columns = feature_drift.judged_columns(_without(view, market, _told(frozen)), alive)
     groups = {**{_daily(name): _group_of(market, name) for name in alive}, **market.group_of}
     known = feature_drift.references(view, columns, rules.feature)
-    return [
+    unseen = unseen_score(view, market.regime.fear, rules.unseen)
+    scores = {
+        **_named("correlation", correlation_scores(view, market.correlation_pairs, rules.correlation)),
+        **_named("regime", {} if unseen is None else {"unseen": unseen}),
+        **_named("feature", feature_drift.feature_scores(columns, known, groups, rules.feature)),
+    }
+    found = [
         *frozen,
         *find_broken(view, market.correlation_pairs, rules.correlation),
         *find_unseen(view, market.regime.fear, rules.unseen),
         *feature_drift.find_drifted(view, columns, known, groups, rules.feature),
     ]
+    return found, scores
 
 
 def _without(view: MarketView, market: Market, names: frozenset[str]) -> MarketView:
@@ -142,7 +154,11 @@ def _since(rows: Rows, window: ScoredWindow) -> Rows:
     return rows.where(np.asarray(rows.sessions >= window.start))
 
 
-def _stored(lake: Lake, key: str, findings: list[Finding]) -> dict[str, Any]:
-    result = {"findings": [finding.model_dump(mode="json") for finding in findings]}
+def _named(kind: str, scores: dict[str, float]) -> dict[str, float]:
+    return {f"{kind}/{where}": ratio for where, ratio in scores.items()}
+
+
+def _stored(lake: Lake, key: str, findings: list[Finding], scores: dict[str, float]) -> dict[str, Any]:
+    result = {"findings": [finding.model_dump(mode="json") for finding in findings], "scores": scores}
     lake.put_json(key, result)
     return result

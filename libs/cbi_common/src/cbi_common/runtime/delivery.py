@@ -113,6 +113,8 @@ class Delivery:
         parallel subscription is several that pull one message each from the same consumer.
         """
         self._subscriptions[subscription.durable] = subscription
+        handler = subscription.durable.partition("--")[2]
+        telemetry.expect_messages(self._service, subscription.event.subject, handler)
         for number in range(subscription.parallel):
             subscriber = self._bus.broker.subscriber(
                 subscription.event.subject,

@@ -45,6 +45,21 @@ class Journal:
             last: int = (await self._bus.jetstream.stream_info(stream)).state.last_seq
         return last
 
+    async def after(self, sequence: int, *, stream: str = EVENTS) -> tuple[list[Envelope[Any]], int]:
+        """Return what came after a sequence, oldest first, and the sequence of the newest message."""
+        last = await self.position(stream=stream)
+        if sequence == 0:
+            return await self.events(stream=stream), last
+        found: list[Envelope[Any]] = []
+        while sequence < last:
+            message = await read_next(self._bus, stream, sequence + 1)
+            if message is None:
+                break
+            sequence = message.sequence
+            event = _event(message)
+            found += [] if event is None else [event]
+        return found, max(sequence, last)
+
     async def follow(
         self, subjects: Collection[str] | None = None, *, after: int | None = None, stream: str = EVENTS
     ) -> AsyncIterator[Envelope[Any]]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from cbi_common.runtime.telemetry import REGISTRY
+from cbi_common.runtime.telemetry import READY, REGISTRY
 
 Ready = Callable[[], dict[str, bool]]
 
@@ -25,6 +25,8 @@ def ops_app(ready: Ready) -> Starlette:
     """
 
     async def metrics(_request: Request) -> Response:
+        for service, is_ready in ready().items():
+            READY.labels(service).set(is_ready)
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     async def live(_request: Request) -> Response:

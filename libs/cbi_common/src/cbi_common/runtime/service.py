@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from cbi_common.core.clock import Clock
 from cbi_common.core.errors import UsageError
 from cbi_common.events.base import Envelope, EventData
 from cbi_common.runtime.bus import Bus
+from cbi_common.runtime.cancellation import end
 from cbi_common.runtime.delivery import Delivery
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.state import State
@@ -49,6 +51,8 @@ class Service:
         self.delivery = Delivery(name, self.bus, kit.clock, kit.settings.ack_wait_s)
         self.subscriptions: list[Subscription] = []
         self.asgi: Any | None = None
+        self._beside: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._running: list[asyncio.Task[None]] = []
         self.reads = False
         """Whether it reads streams from their beginning, beside what it subscribes to."""
         self._told: set[type[EventData]] = set()
@@ -101,9 +105,11 @@ class Service:
     async def start(self) -> None:
         """Start to take messages; the bus must be connected."""
         await self.delivery.start()
+        self._running = [asyncio.create_task(work()) for work in self._beside]
 
     async def stop(self) -> None:
         """Hand back what is in work and disconnect."""
+        await end(self._running)
         await self.delivery.stop()
         await self.bus.close()
 
@@ -131,6 +137,10 @@ class Service:
                     title=f"{self.name}.{event.subject}",
                     description=event.__doc__,
                 )
+
+    def beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Keep ``work`` going, beside the handlers, for as long as the service runs; it is cancelled at the end."""
+        self._beside.append(work)
 
     def serve(self, asgi_app: Any) -> None:
         """Serve an HTTP application for as long as the service runs and the settings name a dashboard port."""

@@ -20,6 +20,9 @@ ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
 _MINUTES_LONG = (0.01, 0.05, 0.25, 1, 5, 15, 30, 60, 120, 300, 600, 1200, 3600)
+_MIB = 1 << 20
+OUTCOMES = ("done", "put off", "retried", "handed back", "duplicate", "dead")
+"""How the handling of a message ends."""
 
 HANDLED = Counter(
     "cbi_messages_handled", "Messages by how they ended", ("service", "subject", "outcome"), registry=REGISTRY
@@ -34,33 +37,38 @@ PUBLISHED = Counter(
 HANDLING_SECONDS = Histogram(
     "cbi_handler_seconds", "Seconds in a handler", ("service", "handler"), buckets=_MINUTES_LONG, registry=REGISTRY
 )
+READY = Gauge(
+    "cbi_service_ready", "Whether a service is connected to the bus and takes messages", ("service",), registry=REGISTRY
+)
+JOBS = Counter("cbi_jobs", "Child processes by how they ended", ("entry", "outcome"), registry=REGISTRY)
+JOBS_RUNNING = Gauge("cbi_jobs_running", "Child processes at work", registry=REGISTRY)
+JOBS_WAITING = Gauge("cbi_jobs_waiting", "Jobs that wait for a child process to end", registry=REGISTRY)
+JOB_SECONDS = Histogram(
+    "cbi_job_seconds", "Seconds that a child process took", ("entry",), buckets=_MINUTES_LONG, registry=REGISTRY
+)
 JOB_CPU_SECONDS = Histogram(
     "cbi_job_cpu_seconds", "CPU seconds of a child process", ("entry",), buckets=_MINUTES_LONG, registry=REGISTRY
 )
-JOB_PEAK_MEGABYTES = Histogram(
-    "cbi_job_peak_megabytes",
-    "Peak resident memory of a child process in MiB",
+JOB_PEAK_BYTES = Histogram(
+    "cbi_job_peak_bytes",
+    "Peak resident memory of a child process",
     ("entry",),
-    buckets=(100, 200, 400, 800, 1600, 3200, 6400),
+    buckets=tuple(size * _MIB for size in (100, 200, 400, 800, 1536, 3072, 6144)),
     registry=REGISTRY,
 )
-QUALITY_FINDINGS = Gauge(
-    "cbi_quality_findings",
-    "Rows that a check of the data gate found in the newest export",
-    ("market", "table", "check", "severity"),
-    registry=REGISTRY,
-)
-TABLE_ROWS = Gauge("cbi_table_rows", "Rows of a table in the newest export", ("market", "table"), registry=REGISTRY)
-TABLE_VERDICT = Gauge(
-    "cbi_table_verdict", "1 for the gate's verdict on a table", ("market", "table", "verdict"), registry=REGISTRY
-)
-TABLE_AGE_SESSIONS = Gauge(
-    "cbi_table_age_sessions",
-    "Sessions from the newest usable row of a table to as_of",
-    ("market", "table"),
-    registry=REGISTRY,
+FOLDS = Counter(
+    "cbi_folds", "Folds of trained models: fitted, or found in the cache", ("device", "outcome"), registry=REGISTRY
 )
 MAILS = Counter("cbi_mails", "Attempts to send a mail by how they ended", ("kind", "outcome"), registry=REGISTRY)
+
+
+def expect_messages(service: str, subject: str, handler: str) -> None:
+    """Show a subscription's metrics from the start: what has not happened yet is 0, not absent."""
+    for outcome in OUTCOMES:
+        HANDLED.labels(service, subject, outcome)
+    REDELIVERED.labels(service, subject)
+    DEAD.labels(service, subject)
+    HANDLING_SECONDS.labels(service, handler)
 
 _context: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039  # never mutated, only replaced
 _NOISY = (

@@ -17,6 +17,7 @@ from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.manifest import RunManifest
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.training import ModelFailed, ModelTrained, TrainingPlanned, TrainJobCpu
+from cbi_common.runtime import telemetry
 from cbi_common.runtime.service import Kit, Outgoing
 from cbi_common.runtime.supersession import Supersession
 from cbi_common.training.environment import Environment
@@ -57,6 +58,7 @@ class TrainingHandlers:
         self._supersession = Supersession(kit.state, trainer.service, kit.settings.superseded_after_s)
         self._tracking, self._checkpoints = kit.settings.tracking_uri, kit.settings.checkpoints_dir
         self._in_work: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._count_folds([])
 
     async def plan(self, event: Envelope[DataExported]) -> Sequence[Outgoing]:
         """Announce and queue this device's jobs of a complete export; an incomplete one is ingest's to complete."""
@@ -152,9 +154,15 @@ class TrainingHandlers:
         }
         done = await self._workers.run(self._trainer.entry, argument, label=job_id(job))
         models = [ModelTrained.model_validate(model) for model in done.value["models"]]
+        self._count_folds(models)
         result = TrainingResult(event.id, tuple(m.model_copy(update={"peak_mb": done.peak_mb}) for m in models))
         result.put(self._lake, key)
         return [*_told(result.models), *self._alerts(event.data.market, "train", done.value["warnings"])]
+
+    def _count_folds(self, models: Sequence[ModelTrained]) -> None:
+        device, cached = self._trainer.environment.device, sum(model.cached_folds for model in models)
+        telemetry.FOLDS.labels(device, "cached").inc(cached)
+        telemetry.FOLDS.labels(device, "fitted").inc(sum(model.refits for model in models) - cached)
 
     def _failed(self, data: TrainJobCpu, spec: ModelSpec, error: str) -> Sequence[Outgoing]:
         failures = [

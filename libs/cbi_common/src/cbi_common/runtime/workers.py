@@ -106,15 +106,27 @@ class Workers:
         name = label or entry
         limits = {"cpu_limit_s": limit, "niceness": self._niceness}
         order = _Order(entry, name, json.dumps({"entry": entry, "argument": argument, **limits}).encode())
-        async with self._free:
-            for attempt in range(1, _ATTEMPTS + 1):
+        with telemetry.JOBS_WAITING.track_inprogress():
+            await self._free.acquire()
+        try:
+            with telemetry.JOBS_RUNNING.track_inprogress():
+                return await self._until_it_ends(order, limit)
+        finally:
+            self._free.release()
+
+    async def _until_it_ends(self, order: _Order, limit: float) -> JobResult:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
                 result = await _attempt(self._offspring, order, limit)
-                if result is not None:
-                    telemetry.JOB_CPU_SECONDS.labels(entry).observe(result.cpu_s)
-                    telemetry.JOB_PEAK_MEGABYTES.labels(entry).observe(result.peak_mb)
-                    return result
-                _log.warning("a job was killed from outside", extra={"job": name, "attempt": attempt})
-        raise JobError(f"was killed {_ATTEMPTS} times", where=name, hint="is memory short? use fewer cores")
+            except CbiError:
+                telemetry.JOBS.labels(order.entry, "failed").inc()
+                raise
+            if result is not None:
+                _told(order.entry, result)
+                return result
+            telemetry.JOBS.labels(order.entry, "killed").inc()
+            _log.warning("a job was killed from outside", extra={"job": order.name, "attempt": attempt})
+        raise JobError(f"was killed {_ATTEMPTS} times", where=order.name, hint="is memory short? use fewer cores")
 
 
 @dataclass(frozen=True)
@@ -122,6 +134,13 @@ class _Order:
     entry: str
     name: str
     payload: bytes
+
+
+def _told(entry: str, result: JobResult) -> None:
+    telemetry.JOBS.labels(entry, "done").inc()
+    telemetry.JOB_SECONDS.labels(entry).observe(result.wall_s)
+    telemetry.JOB_CPU_SECONDS.labels(entry).observe(result.cpu_s)
+    telemetry.JOB_PEAK_BYTES.labels(entry).observe(result.peak_mb * 2**20)
 
 
 async def _attempt(offspring: Offspring, order: _Order, cpu_limit_s: float) -> JobResult | None:

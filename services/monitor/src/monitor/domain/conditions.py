@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -44,6 +44,8 @@ class Book(Contract):
     """Scope to the newest session it was checked as of."""
     open: dict[str, Condition] = {}
     retrains: tuple[Retrain, ...] = ()
+    scores: dict[str, float] = {}
+    """``kind/where`` to how near a statistic was to its limit when it was last looked at: 1 is the limit."""
     held: dict[str, int] = {}
     """Condition whose retrain was held back to the session as of which that was."""
     answers: dict[str, tuple[dict[str, Any], ...]] = {}
@@ -53,6 +55,11 @@ class Book(Contract):
         """Return the book with one more answer."""
         kept = list(self.answers.items())[-_REMEMBERED + 1 :]
         return self.model_copy(update={"answers": dict([*kept, (event_id, tuple(answers))])})
+
+    def scored(self, scores: Mapping[str, float], kinds: Collection[str]) -> Book:
+        """Return the book with the scores of these kinds replaced."""
+        kept = {name: ratio for name, ratio in self.scores.items() if name.partition("/")[0] not in kinds}
+        return self.model_copy(update={"scores": kept | dict(scores)})
 
     def granted(self, retrain: Retrain) -> Book:
         """Return the book with one more retrain, which all that was held back has waited for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 
@@ -104,9 +105,7 @@ def find_broken(view: MarketView, pairs: Sequence[tuple[str, str]], rules: Corre
     """
     found, last = [], len(view.sessions) - 1
     limit = rules.alpha / max(len(pairs), 1)
-    for one, other in (pair for pair in pairs if set(pair) <= view.series.keys()):
-        rolling = rolling_correlation(changes(view.series[one]), changes(view.series[other]), rules.window_sessions)
-        links = [weakening(rolling, row, rules) for row in range(max(last - rules.confirmations + 1, 0), last + 1)]
+    for (one, other), links in _links(view, pairs, rules).items():
         link = links[-1]
         if link is None or any(earlier is None or earlier.p > limit for earlier in links):
             continue
@@ -123,6 +122,29 @@ def find_broken(view: MarketView, pairs: Sequence[tuple[str, str]], rules: Corre
                 evidence={"correlation": link.now, "long_run": link.long_run, "z": link.z, "p": link.p},
             )
         )
+    return found
+
+
+def correlation_scores(view: MarketView, pairs: Sequence[tuple[str, str]], rules: CorrelationRules) -> dict[str, float]:
+    """Return by pair how much weaker its correlation is, over the limit; pairs that cannot be judged are left out."""
+    limit = NormalDist().inv_cdf(1.0 - rules.alpha / max(len(pairs), 1))
+    return {
+        f"{one}-{other}": link.z / limit
+        for (one, other), links in _links(view, pairs, rules).items()
+        if (link := links[-1]) is not None
+    }
+
+
+def _links(
+    view: MarketView, pairs: Sequence[tuple[str, str]], rules: CorrelationRules
+) -> dict[tuple[str, str], list[Link | None]]:
+    """Return each pair whose series are known with its correlation at the last sessions."""
+    last = len(view.sessions) - 1
+    rows = range(max(last - rules.confirmations + 1, 0), last + 1)
+    found: dict[tuple[str, str], list[Link | None]] = {}
+    for one, other in (pair for pair in pairs if set(pair) <= view.series.keys()):
+        rolling = rolling_correlation(changes(view.series[one]), changes(view.series[other]), rules.window_sessions)
+        found[one, other] = [weakening(rolling, row, rules) for row in rows]
     return found
 
 

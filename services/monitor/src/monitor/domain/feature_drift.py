@@ -225,18 +225,37 @@ def find_drifted(
     return [_finding(view, group, {n: drifted[n] for n in names}, rules) for group, names in sorted(groups.items())]
 
 
+def feature_scores(
+    columns: Mapping[str, Floats], known: Mapping[str, Reference], group_of: Mapping[str, str], rules: FeatureRules
+) -> dict[str, float]:
+    """Return by driver group the largest statistic of its features over its limit, as of the last row."""
+    found: dict[str, float] = {}
+    for name, drift in _drifts(columns, known, 0, rules).items():
+        group = group_of.get(name, "other")
+        found[group] = max(found.get(group, 0.0), drift.psi / drift.psi_limit, drift.ks / drift.ks_limit)
+    return found
+
+
 def _check(
     columns: Mapping[str, Floats], known: Mapping[str, Reference], back: int, rules: FeatureRules
 ) -> dict[str, Drift]:
     """Return the drifts as of ``back`` rows before the last."""
+    drifts = _drifts(columns, known, back, rules)
+    real = discoveries([drift.p for drift in drifts.values()], rules.false_discoveries)
+    return {name: d for (name, d), found in zip(drifts.items(), real, strict=True) if found and d.beyond}
+
+
+def _drifts(
+    columns: Mapping[str, Floats], known: Mapping[str, Reference], back: int, rules: FeatureRules
+) -> dict[str, Drift]:
+    """Return how every feature stands to its reference as of ``back`` rows before the last."""
     drifts = {}
     for name, reference in known.items():
         end = len(columns[name]) - back
         window = columns[name][max(end - rules.window_sessions, 0) : end]
         if np.isnan(window).mean() < 1.0 - _KNOWN:
             drifts[name] = compare(reference, window)
-    real = discoveries([drift.p for drift in drifts.values()], rules.false_discoveries)
-    return {name: d for (name, d), found in zip(drifts.items(), real, strict=True) if found and d.beyond}
+    return drifts
 
 
 def _finding(view: MarketView, group: str, drifted: Mapping[str, Drift], rules: FeatureRules) -> Finding:

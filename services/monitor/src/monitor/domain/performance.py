@@ -34,8 +34,12 @@ class Check:
 
     def bad(self, rules: PerformanceRules) -> bool:
         """Whether the error exceeds the floor, and its ratio to no-change's the usual one by the factor."""
+        return self.score(rules) > 1.0
+
+    def score(self, rules: PerformanceRules) -> float:
+        """Return the error over the larger of the two limits."""
         usual = self.mape_before / self.no_change_before
-        return self.mape > rules.floor and self.mape > rules.factor * usual * self.no_change
+        return self.mape / max(rules.floor, rules.factor * usual * self.no_change)
 
 
 def check_at(rows: Rows, row: int, horizon: int, rules: PerformanceRules) -> Check | None:
@@ -60,6 +64,12 @@ def check_at(rows: Rows, row: int, horizon: int, rules: PerformanceRules) -> Che
     own, unchanged = rows.errors(), rows.unchanged_errors()
     numbers = [float(values[part].mean()) for part in (recent, before) for values in (own, unchanged)]
     return Check(*numbers) if min(numbers) > 0 else None
+
+
+def performance_score(rows: Rows, horizon: Horizon, rules: PerformanceRules) -> float | None:
+    """Return the score of the last matured forecast's check, None while there are too few."""
+    last = check_at(rows, len(rows.sessions) - 1, horizon.sessions, rules) if len(rows.sessions) else None
+    return None if last is None else last.score(rules)
 
 
 def excess(rows: Rows) -> Floats:

@@ -27,12 +27,7 @@ def find_stale(market: Market, quality: Mapping[str, TableQuality], as_of: date)
     as_of : date
     """
     found, today = [], session_number(as_of)
-    for name, specs in market.tables.items():
-        newest = quality[name].newest if name in quality else None
-        if newest is None:
-            continue
-        allowed = max(s.release_lag_sessions + _BETWEEN[s.frequency] - 1 + s.staleness_sessions for s in specs)
-        age = today - session_number(newest)
+    for name, (newest, age, allowed) in _ages(market, quality, as_of).items():
         if age > allowed:
             found.append(
                 Finding(
@@ -44,4 +39,20 @@ def find_stale(market: Market, quality: Mapping[str, TableQuality], as_of: date)
                     evidence={"newest": newest.isoformat(), "age_sessions": age, "allowed_sessions": allowed},
                 )
             )
+    return found
+
+
+def staleness_scores(market: Market, quality: Mapping[str, TableQuality], as_of: date) -> dict[str, float]:
+    """Return by table its age over what is usual at most."""
+    return {name: age / max(allowed, 1) for name, (_, age, allowed) in _ages(market, quality, as_of).items()}
+
+
+def _ages(market: Market, quality: Mapping[str, TableQuality], as_of: date) -> dict[str, tuple[date, int, int]]:
+    """Return by table its newest row, that row's age in sessions, and the age that is usual at most."""
+    found, today = {}, session_number(as_of)
+    for name, specs in market.tables.items():
+        newest = quality[name].newest if name in quality else None
+        if newest is not None:
+            allowed = max(s.release_lag_sessions + _BETWEEN[s.frequency] - 1 + s.staleness_sessions for s in specs)
+            found[name] = newest, today - session_number(newest), allowed
     return found

@@ -33,14 +33,11 @@ def find_unseen(view: MarketView, fear: str | None, rules: UnseenRules) -> list[
     fear : series of the index of fear, or None
     rules : UnseenRules
     """
-    last = len(view.sessions) - 1
-    beyond: dict[str, tuple[float, float]] = {}
-    for name, values in market_state(view, fear, rules.window_sessions).items():
-        past = values[: max(last + 1 - rules.gap_sessions, 0)]
-        past = past[~np.isnan(past)]
-        recent = values[-rules.confirmations :]
-        if len(past) >= rules.least_reference and (recent > rules.margin * past.max()).all():
-            beyond[name] = (float(recent[-1]), float(past.max()))
+    beyond = {
+        name: (float(recent[-1]), most)
+        for name, (recent, most) in _compared(view, fear, rules).items()
+        if (recent > rules.margin * most).all()
+    }
     if not beyond:
         return []
     said = ", ".join(_WORDS[name].format(now, most) for name, (now, most) in beyond.items())
@@ -51,10 +48,31 @@ def find_unseen(view: MarketView, fear: str | None, rules: UnseenRules) -> list[
             where="market",
             what=f"the market is in a state that no model was trained on: {said}",
             hint="buy by hand until it passes; bands and signals stand on calmer days",
-            since=view.day(max(last - rules.confirmations + 1, 0)),
+            since=view.day(max(len(view.sessions) - rules.confirmations, 0)),
             evidence={name: {"now": now, "most_before": most} for name, (now, most) in beyond.items()},
         )
     ]
+
+
+def unseen_score(view: MarketView, fear: str | None, rules: UnseenRules) -> float | None:
+    """Return how near the state of the market is to what counts as unseen, None while there is too little past."""
+    known = [
+        (float(recent.min()), rules.margin * most)
+        for recent, most in _compared(view, fear, rules).values()
+        if most > 0 and not np.isnan(recent).any()
+    ]
+    return max((least / limit for least, limit in known), default=None)
+
+
+def _compared(view: MarketView, fear: str | None, rules: UnseenRules) -> dict[str, tuple[Floats, float]]:
+    """Return the last values of what describes the market, each with the largest of its past."""
+    last, found = len(view.sessions) - 1, {}
+    for name, values in market_state(view, fear, rules.window_sessions).items():
+        past = values[: max(last + 1 - rules.gap_sessions, 0)]
+        past = past[~np.isnan(past)]
+        if len(past) >= rules.least_reference:
+            found[name] = values[-rules.confirmations :], float(past.max())
+    return found
 
 
 _WORDS = {
