@@ -8,7 +8,7 @@ PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.t
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test check format bench schemas features pictures metal metal-off lock clean
+.PHONY: help accounts setup run up test check format bench schemas features pictures metal metal-off lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: $(STAMP) ## measured figures, as ratios in one run
 
 schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas
+
+accounts: $(STAMP) ## rewrite the accounts of the bus after a service listens to or says something else
+	@$(BIN)/python -m cbi_common.runtime.accounts >deploy/nats/accounts.conf
 
 features: $(STAMP) ## rewrite the page of features after an edit of a market file
 	@$(BIN)/python -m ingest.features_page docs/features.md

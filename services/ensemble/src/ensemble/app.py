@@ -14,6 +14,7 @@ def build(kit: Kit) -> Service:
     """Return the service: subscriptions and publishers."""
     service, handlers = Service("ensemble", kit, description="Combines the members into one forecast"), Handlers(kit)
     publishes = (ForecastReady,)
+    service.keeps("run")
     service.on(DataExported, handlers.record_export, publishes=publishes)
     # Parallel, so that an export that waits for its deadline holds up no other.
     service.on(DataExported, handlers.issue_provisional, publishes=publishes, parallel=2)

@@ -15,6 +15,7 @@ from ingest.recorder import Recorder
 def build(kit: Kit) -> Service:
     """Return the service that turns the warehouse into datasets, and keeps the results."""
     service = Service("ingest", kit, "Canonical panel and features as of a date, behind the data gate")
+    service.keeps("export")
     handlers = Handlers(kit)
     service.on(DataRequested, handlers.export, publishes=(DataExported, DataRejected))
     service.on(DataExported, handlers.complete, publishes=(DataExported, DataRejected))

@@ -13,6 +13,7 @@ from promoter.shadow_handlers import ShadowHandlers
 def build(kit: Kit) -> Service:
     """Return the service: subscriptions and publishers."""
     service = Service("promoter", kit, description="Puts every explained forecast to the promotion gates")
+    service.keeps("shadow")  # the champion is a person's to set: `cbi promote`
     handlers = Handlers(kit)
     service.on(ExplanationReady, handlers.evaluate, publishes=(GatesJudged, PromotionRejected))
     service.on(GatesRequested, handlers.evaluate_again, publishes=(GatesJudged, PromotionRejected))

@@ -13,6 +13,7 @@ from trainer_cpu.handlers import Handlers
 def build(kit: Kit) -> Service:
     """Return the service: subscriptions and publishers."""
     service = Service("trainer-cpu", kit, description="Trains statistical models and trees, one job per core")
+    service.keeps(f"latest.{service.name}")
     handlers = Handlers(kit)
     service.on(DataExported, handlers.plan, publishes=(TrainingPlanned, TrainJobCpu))
     service.on(

@@ -13,6 +13,7 @@ from trainer_metal.handlers import Handlers
 def build(kit: Kit) -> Service:
     """Return the service: subscriptions and publishers."""
     service = Service("trainer-metal", kit, description="Trains neural nets, one job at a time")
+    service.keeps(f"latest.{service.name}")
     handlers = Handlers(kit)
     service.on(DataExported, handlers.plan, publishes=(TrainingPlanned, TrainJobMetal))
     service.on(TrainJobMetal, handlers.train, publishes=(ModelTrained, ModelFailed, AlertRaised), parallel=1)

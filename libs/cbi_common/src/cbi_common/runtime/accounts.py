@@ -17,13 +17,25 @@ from cbi_common.events.monitoring import AlertRaised, MailRequested
 from cbi_common.runtime.bus import inbox_of
 from cbi_common.runtime.schemas import installed
 from cbi_common.runtime.service import Service
-from cbi_common.runtime.streams import ADVISORY_PREFIX, DEAD, DEAD_PREFIX, EVENTS, JOBS, LEDGER, STATE_BUCKET, stream_of
+from cbi_common.runtime.streams import (
+    ADVISORY_PREFIX,
+    DEAD,
+    DEAD_PREFIX,
+    DECLARER,
+    EVENTS,
+    JOBS,
+    LEDGER,
+    PROMOTIONS,
+    STATE,
+    STATE_BUCKET,
+    stream_of,
+)
 
 OPERATOR, READER = "operator", "serving"
 """A person with every right, and a process that only reads."""
-_SCHEDULER = "ingest"
-_STATE = f"KV_{STATE_BUCKET}"
-_STREAMS = (EVENTS, JOBS, LEDGER, DEAD, _STATE)
+_SCHEDULER, _SCHEDULED = "ingest", "schedule"
+_LOGS = (EVENTS, JOBS, LEDGER, DEAD)
+_STREAMS = (*_LOGS, STATE)
 
 
 def variable(user: str) -> str:
@@ -75,49 +87,47 @@ def _inbox(user: str) -> list[str]:
 
 def _publish(service: Service) -> list[str]:
     told: set[type[EventData]] = {*service.told, AlertRaised}
+    kept = set(service.kept)
     if service.name == _SCHEDULER:
         told |= {DataRequested, MailRequested}
-    subjects = [*(event.subject for event in told), f"{DEAD_PREFIX}>", f"$KV.{STATE_BUCKET}.>", *_knowing()]
-    for stream in _STREAMS:
-        subjects += [f"$JS.API.STREAM.CREATE.{stream}", f"$JS.API.STREAM.UPDATE.{stream}"]
+        kept.add(_SCHEDULED)
+    subjects = [event.subject for event in told] + (_reading() if service.reads else _knowing())
+    for key in kept:
+        subjects += [f"$KV.{STATE_BUCKET}.{key}", f"$KV.{STATE_BUCKET}.{key}.>"]
+    if service.name == DECLARER:
+        subjects += [f"$JS.API.STREAM.{asked}.{stream}" for stream in _STREAMS for asked in ("CREATE", "UPDATE")]
     for subscription in service.subscriptions:
-        stream, durable = stream_of(subscription.event.subject), subscription.durable
+        subject, durable = subscription.event.subject, subscription.durable
+        place = f"{stream_of(subject)}.{durable}"
         subjects += [
-            f"$JS.API.CONSUMER.CREATE.{stream}.{durable}.>",
-            f"$JS.API.CONSUMER.CREATE.{stream}.{durable}",
-            f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{durable}",
-            f"$JS.API.CONSUMER.INFO.{stream}.{durable}",
-            f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}",
-            f"$JS.ACK.{stream}.{durable}.>",
+            # With the event in it: under its own name it could else read another's part of a work queue.
+            f"$JS.API.CONSUMER.CREATE.{place}.{subject}",
+            f"$JS.API.CONSUMER.INFO.{place}",
+            f"$JS.API.CONSUMER.MSG.NEXT.{place}",
+            f"$JS.ACK.{place}.>",
+            f"{DEAD_PREFIX}{subject}",
         ]
-    if service.reads:
-        subjects += _reading()
-    if ActionTaken in told:
-        subjects += [f"$JS.API.STREAM.MSG.DELETE.{DEAD}", *(cls.subject for cls in EventData.classes())]
+    if ActionTaken in service.told:
+        subjects += [f"$JS.API.STREAM.MSG.DELETE.{DEAD}"]
+        subjects += [event.subject for event in EventData.classes() if event not in PROMOTIONS]
     return subjects
 
 
 def _knowing() -> list[str]:
-    """Return what every user asks: what there is, and single messages of it."""
+    """Return what every user asks: which streams there are, and the shared state."""
     return [
         "$JS.API.INFO",
-        "$JS.API.STREAM.NAMES",
-        *(f"$JS.API.{asked}.{stream}" for stream in _STREAMS for asked in ("STREAM.INFO", "STREAM.MSG.GET")),
-        *(f"$JS.API.DIRECT.GET.{stream}{rest}" for stream in _STREAMS for rest in ("", ".>")),
+        *(f"$JS.API.STREAM.INFO.{stream}" for stream in _STREAMS),
+        f"$JS.API.STREAM.MSG.GET.{STATE}",
     ]
 
 
 def _reading() -> list[str]:
-    """Return what reading a stream from its beginning asks: a consumer for the moment."""
+    """Return what one asks who reads streams from their beginning."""
     return [
         *_knowing(),
-        *(
-            f"$JS.API.CONSUMER.{asked}.{stream}{rest}"
-            for stream in (EVENTS, LEDGER, DEAD)
-            for asked, rest in (("CREATE", ""), ("CREATE", ".*.>"), ("CREATE", ".*"), ("INFO", ".*"),
-                                ("MSG.NEXT", ".*"), ("DELETE", ".*"))
-        ),
-    ]  # fmt: skip
+        *(f"$JS.API.{asked}.{stream}" for stream in _LOGS for asked in ("STREAM.MSG.GET", "DIRECT.GET")),
+    ]
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from faststream.nats import NatsBroker
-from faststream.security import SASLPlaintext
+from faststream.security import BaseSecurity, SASLPlaintext
 from nats import errors as nats_errors
 from nats.aio.client import Client
 from nats.js import errors as js_errors
@@ -60,13 +61,47 @@ def inbox_of(user: str) -> str:
     return f"_INBOX_{user}"
 
 
+def _security(settings: Settings) -> BaseSecurity | None:
+    password, trusted = settings.nats_login, _trusted(settings)
+    if settings.nats_user and password:
+        return SASLPlaintext(settings.nats_user, password, ssl_context=trusted)
+    return None if trusted is None else BaseSecurity(ssl_context=trusted)
+
+
+def _trusted(settings: Settings) -> ssl.SSLContext | None:
+    """Return whom to trust, and who we are; None: nothing is encrypted."""
+    if settings.nats_tls_ca is None:
+        return None
+    where = f"setting CBI_NATS_TLS_CA, {settings.nats_tls_ca}"
+    try:
+        trusted = ssl.create_default_context(cafile=settings.nats_tls_ca)
+        if settings.nats_tls_cert is not None and settings.nats_tls_key is not None:
+            where = f"setting CBI_NATS_TLS_CERT, {settings.nats_tls_cert} with {settings.nats_tls_key}"
+            # A key behind a passphrase would ask for it on the terminal.
+            trusted.load_cert_chain(settings.nats_tls_cert, settings.nats_tls_key, password=lambda: "")
+    except OSError as error:  # an SSLError is one
+        hint = "give PEM files, the key without a passphrase"
+        raise UsageError(f"cannot be read: {error.strerror or error}", where=where, hint=hint) from error
+    return trusted
+
+
+class _Client(Client):
+    """Says nothing in the clear to a server that was to speak TLS: the client itself does as the server says."""
+
+    def _connect_command(self) -> bytes:
+        if "tls" in self.options and not self._server_info.get("tls_required"):
+            raise nats_errors.Error("nats: the server speaks no TLS")
+        command: bytes = super()._connect_command()
+        return command
+
+
 class _Broker(NatsBroker):
     """Keeps the client from its beginning on, so that one which never gets through can be closed."""
 
     client: Client | None = None
 
     async def _connect(self) -> Client:
-        self.client = Client()
+        self.client = _Client()
         await self.client.connect(**self._connection_kwargs)
         self.config.connect(self.client)
         return self.client
@@ -88,18 +123,20 @@ class Bus:
     def __init__(self, settings: Settings, name: str, *, patience_s: float = 30.0) -> None:
         self.name = name
         self._url = settings.nats_url
+        self._replicas = settings.bus_replicas
+        self.inbox = inbox_of(settings.nats_user or name)
+        """Prefix of the subjects on which it hears answers."""
         self._patience_s = patience_s
         self._client: Client | None = None
         self._last_error: BaseException | None = None
         self._closing = False
         self.lost = asyncio.Event()
         """Set when the client has given up on the server, which then refused its credentials or broke the protocol."""
-        password = settings.nats_login
         self.broker = _Broker(
-            self._url or _NOWHERE,
+            (self._url or _NOWHERE).split(","),
             name=name,
-            inbox_prefix=inbox_of(settings.nats_user or name),
-            security=SASLPlaintext(settings.nats_user, password) if settings.nats_user and password else None,
+            inbox_prefix=self.inbox,
+            security=_security(settings),
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_WAIT_S,  # type: ignore[arg-type]  # the client sleeps for any number
             connect_timeout=2,
@@ -190,7 +227,18 @@ class Bus:
             When the server is away or refuses.
         """
         with unavailable("streams"):
-            await streams.declare(self.jetstream)
+            await streams.declare(self.jetstream, self._replicas)
+
+    async def require_streams(self) -> None:
+        """Make sure that another process has declared the streams.
+
+        Raises
+        ------
+        TransientError, InfrastructureError
+            When it has not yet, or the server is away or refuses.
+        """
+        with unavailable("streams"):
+            await streams.require(self.jetstream)
 
     async def publish(self, envelope: Envelope[Any]) -> int:
         """Publish an event and return its sequence in the stream; an event that is there already keeps its place.

@@ -42,6 +42,8 @@ _MAX_DELIVER = 60  # for a message that kills the whole process each time, befor
 _MAX_PENDING = 1000
 _ACK_TIMEOUT_S = 2.0
 _ACK_ATTEMPTS = 15
+_RELAYED = "Nats-Stream"
+"""Header of a message that the bus has read out of a stream for somebody."""
 
 _Next = Callable[[Any], Awaitable[Any]]
 
@@ -121,6 +123,7 @@ class Delivery:
                 stream=JStream(stream_of(subscription.event.subject), declare=False),
                 durable=subscription.durable,
                 pull_sub=PullSub(batch_size=1, timeout=_PULL_S),
+                inbox_prefix=f"{self._bus.inbox}.".encode(),
                 ack_policy=AckPolicy.MANUAL,
                 no_reply=True,
                 decoder=_decode,
@@ -305,6 +308,10 @@ def _being_cancelled() -> bool:
 async def _decode(message: NatsMessage) -> Envelope[Any]:
     raw = message.raw_message
     place = raw.metadata
+    if _RELAYED in (raw.headers or {}):
+        # Whoever may read a stream can have the bus send a message of it to any subject, past what he may publish.
+        hint = "publish it on its own subject"
+        raise ContractError("the bus was made to send it, nobody published it", where=raw.subject, hint=hint)
     # A bare object gets the time at which the stream took it, so that all consumers wrap it alike.
     return parse(
         raw.data, subject=raw.subject, stream=place.stream, sequence=place.sequence.stream, now=place.timestamp

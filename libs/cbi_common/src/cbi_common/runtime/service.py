@@ -56,6 +56,7 @@ class Service:
         self.reads = False
         """Whether it reads streams from their beginning, beside what it subscribes to."""
         self._told: set[type[EventData]] = set()
+        self._kept: set[str] = set()
 
     @property
     def broker(self) -> NatsBroker:
@@ -101,6 +102,15 @@ class Service:
     def told(self) -> frozenset[type[EventData]]:
         """What it may publish."""
         return frozenset(self._told)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """First parts of the keys that it may write in the shared state."""
+        return frozenset(self._kept)
+
+    def keeps(self, *keys: str) -> None:
+        """Declare what it writes in the shared state: keys ``KEY`` and ``KEY.…``; its user may write no others."""
+        self._kept.update(keys)
 
     async def start(self) -> None:
         """Start to take messages; the bus must be connected."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlparse
@@ -26,6 +27,19 @@ _BIGQUERY = {
     "timeout_s": "bigquery_timeout_s",
 }
 """Parameter of a BigQuery URL to the setting that it comes from."""
+SECRETS = ("nats_password", "smtp_password", "dashboard_token")
+"""Settings that are secret; each may lie in a file instead, ``<NAME>_FILE``."""
+_URLS = ("nats_url", "tracking", "serving_url", "lake", "results", "warehouse", "bigquery_endpoint")
+_USERINFO = re.compile(r"://[^/?#@,]*:[^/?#@,]*@")
+_LOGINS = {
+    "nats_url": "give CBI_NATS_USER, and CBI_NATS_PASSWORD or CBI_NATS_PASSWORD_FILE",
+    "tracking": "give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or a database's own password file",
+}
+"""A password in a URL is seen in process lists, events and logs; where it belongs instead."""
+
+
+def _variable(name: str) -> str:
+    return _PREFIX + name.upper()
 
 
 class Settings(BaseSettings):
@@ -38,6 +52,8 @@ class Settings(BaseSettings):
 
     warehouse: str = "simulated"
     """``simulated``, ``arch``, a folder of Parquet tables, or ``bigquery://PROJECT``."""
+    tables: str | None = None
+    """A folder of Parquet tables, for ``warehouse`` where that is not given: the one variable that a container needs."""
     lake: str = "var/lake"
     """A folder or any fsspec URL."""
     market: str = "zl"
@@ -47,11 +63,19 @@ class Settings(BaseSettings):
     finbert: str | None = None
     """Folder of a FinBERT model, or its name in the Hugging Face cache; without one the news are not read."""
     nats_url: str | None = None
-    """Bus to connect to; None starts one inside the process."""
+    """Bus to connect to, or several servers of one cluster separated by commas; None starts one inside the process."""
     nats_user: str | None = None
     nats_password: SecretStr | None = None
     nats_password_file: str | None = None
     """File that holds it, such as a mounted secret."""
+    nats_tls_ca: str | None = None
+    """File of the authorities that sign the bus's certificate: with it, a bus without TLS is refused."""
+    nats_tls_cert: str | None = None
+    """File of this process's own certificate, for a bus that asks for one."""
+    nats_tls_key: str | None = None
+    """File of its key."""
+    bus_replicas: int = Field(default=1, ge=1, le=5)
+    """Servers of the bus that keep every message: 3 in a cluster of three. It is raised here and never lowered."""
     cores: int | None = Field(default=None, ge=1)
     """Child processes that work at a time; None takes what the machine gives this process."""
     ack_wait_s: float = Field(default=15, gt=0)
@@ -71,6 +95,8 @@ class Settings(BaseSettings):
     """When profile standard is asked for: a cron expression in the exchange's time (weekdays by name), or ``off``."""
     schedule_weekly: str = "0 9 * * sun"
     """When profile full is asked for."""
+    schedule_first: Literal["off", "smoke", "quick", "standard", "full"] = "off"
+    """Profile that is asked for at once when a bus sees its first schedules, so that a new stack has a forecast."""
     schedule_mail: str = "0 7 * * *"
     """When the daily mail is sent."""
     smtp_host: str | None = None
@@ -82,6 +108,8 @@ class Settings(BaseSettings):
     """File of the authorities that sign the mail server's certificate; None trusts those of the system."""
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
+    smtp_password_file: str | None = None
+    """File that holds it, such as a mounted secret."""
     smtp_from: MailAddress | None = None
     smtp_to: Annotated[tuple[MailAddress, ...], NoDecode] = ()
     """Addresses separated by commas."""
@@ -115,6 +143,9 @@ class Settings(BaseSettings):
     """Header in which a proxy that logs people in (OIDC) gives the name; believed from ``dashboard_proxies`` only."""
     dashboard_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "::1")
     """Addresses of that proxy, separated by commas."""
+    dashboard_gateway: bool = False
+    """In a container whose port is published on the host's loopback alone: who comes through the gateway, which is the
+    host, needs no login; nobody else comes in."""
     serving_url: Annotated[str, StringConstraints(pattern=r"^https?://[^/]+$")] | None = None
     """Where `cbi serve --newest` answers the page's questions of what-if; None: `cbi up` starts one."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -156,6 +187,17 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
+    def _tables_are_a_warehouse(cls, values: Any) -> Any:
+        tables = values.get("tables")
+        if tables is None or tables == values.get("warehouse"):
+            return values
+        if values.get("warehouse") is not None:
+            hint = "give one of the two"
+            raise UsageError("there is CBI_WAREHOUSE, too", where=f"setting CBI_TABLES, {tables}", hint=hint)
+        return {**values, "warehouse": tables}
+
+    @model_validator(mode="before")
+    @classmethod
     def _bigquery_urls_carry_their_settings(cls, values: Any) -> Any:
         # A job in a child process is given the URL and reads no settings.
         carried = {name: values.get(field) for name, field in _BIGQUERY.items()}
@@ -173,11 +215,12 @@ class Settings(BaseSettings):
         lacking = [_PREFIX + name.upper() for name, value in needed.items() if not value]
         if 0 < len(lacking) < len(needed):
             raise UsageError("not enough to send mail", where=f"setting {lacking[0]}", hint="give it, or none of these")
-        if (self.smtp_user is None) != (self.smtp_password is None):
+        given = self.smtp_password is not None or self.smtp_password_file is not None
+        if (self.smtp_user is not None) != given:
             raise UsageError(
                 "a login is a name and a password", where="setting CBI_SMTP_USER", hint="give both or none"
             )
-        if self.smtp_password is not None and self.smtp_security == "none" and self.smtp_host not in _LOOPBACK:
+        if given and self.smtp_security == "none" and self.smtp_host not in _LOOPBACK:
             raise UsageError(
                 "it would send the password in the clear", where="setting CBI_SMTP_SECURITY", hint="use starttls or tls"
             )
@@ -189,10 +232,32 @@ class Settings(BaseSettings):
             hint = f"at least {_SHORTEST_TOKEN} characters, such as from `openssl rand -hex 24`"
             raise UsageError("too short to be safe", where="setting CBI_DASHBOARD_TOKEN", hint=hint)
         named = self.dashboard_token or self.dashboard_token_file or self.dashboard_user_header
-        if self.dashboard_host not in _LOOPBACK and not named:
+        if self.dashboard_host not in _LOOPBACK and not (named or self.dashboard_gateway):
             what = f"{self.dashboard_host} can be reached from elsewhere, which needs a login"
             hint = "set CBI_DASHBOARD_TOKEN, CBI_DASHBOARD_TOKEN_FILE or CBI_DASHBOARD_USER_HEADER"
             raise UsageError(what, where="setting CBI_DASHBOARD_HOST", hint=hint)
+        return self
+
+    @model_validator(mode="after")
+    def _a_secret_has_one_place(self) -> Settings:
+        for name in SECRETS:
+            if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
+                hint = f"give it or {_variable(name)}_FILE, not both"
+                raise UsageError("two places of one secret", where=f"setting {_variable(name)}", hint=hint)
+        for name in _URLS:
+            if _USERINFO.search(str(getattr(self, name) or "")):
+                hint = _LOGINS.get(name, "let the machine's own credentials stand for it")
+                raise UsageError("a URL with a password in it", where=f"setting {_variable(name)}", hint=hint)
+        return self
+
+    @model_validator(mode="after")
+    def _a_certificate_has_a_key(self) -> Settings:
+        if (self.nats_tls_cert is None) != (self.nats_tls_key is None):
+            where, hint = "setting CBI_NATS_TLS_CERT", "give CBI_NATS_TLS_CERT and CBI_NATS_TLS_KEY, or neither"
+            raise UsageError("a certificate is of use with its key only", where=where, hint=hint)
+        if self.nats_tls_cert is not None and self.nats_tls_ca is None:
+            hint = "name the authorities of the bus's own certificate"
+            raise UsageError("whom it would trust is not said", where="setting CBI_NATS_TLS_CA", hint=hint)
         return self
 
     @property
@@ -202,39 +267,46 @@ class Settings(BaseSettings):
         Raises
         ------
         UsageError
-            When its file cannot be read.
+            When its file cannot be read or is empty.
         """
-        if self.nats_password is not None:
-            return self.nats_password.get_secret_value()
-        if self.nats_password_file is None:
-            return None
-        try:
-            return Path(self.nats_password_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            where = f"setting CBI_NATS_PASSWORD_FILE, {self.nats_password_file}"
-            raise UsageError(f"cannot be read: {error}", where=where, hint="give a file with the password") from error
+        return self._secret("nats_password")
+
+    @property
+    def smtp_login(self) -> str | None:
+        """The password of the mail server, as `nats_login`."""
+        return self._secret("smtp_password")
 
     @property
     def dashboard_login(self) -> str | None:
-        """The token, from wherever it was given; None: there is none.
-
-        Raises
-        ------
-        UsageError
-            When its file cannot be read or holds too short a token.
-        """
-        if self.dashboard_token is not None:
-            return self.dashboard_token.get_secret_value()
-        if self.dashboard_token_file is None:
-            return None
-        where = f"setting CBI_DASHBOARD_TOKEN_FILE, {self.dashboard_token_file}"
-        try:
-            token = Path(self.dashboard_token_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"cannot be read: {error}", where=where, hint="give a file with the token") from error
-        if len(token) < _SHORTEST_TOKEN:
+        """The dashboard's token, as `nats_login`; one that is too short is an error, too."""
+        token = self._secret("dashboard_token")
+        if token is not None and len(token) < _SHORTEST_TOKEN:
+            where = f"setting CBI_DASHBOARD_TOKEN_FILE, {self.dashboard_token_file}"
             raise UsageError("too short to be safe", where=where, hint=f"at least {_SHORTEST_TOKEN} characters")
         return token
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret of these settings, wherever it lies: what must not be read in a log."""
+        return tuple(found for name in SECRETS if (found := self._secret(name)))
+
+    def _secret(self, name: str) -> str | None:
+        given: SecretStr | None = getattr(self, name)
+        if given is not None:
+            return given.get_secret_value()
+        file: str | None = getattr(self, f"{name}_file")
+        if file is None:
+            return None
+        where, hint = f"setting {_variable(name)}_FILE, {file}", f"give a file with the {name.rpartition('_')[2]}"
+        try:
+            found = Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise UsageError(f"cannot be read: {error.strerror or error}", where=where, hint=hint) from error
+        except UnicodeDecodeError:  # its message would quote the secret
+            raise UsageError("cannot be read: it is no text", where=where, hint=hint) from None
+        if not found:
+            raise UsageError("is empty", where=where, hint=hint)
+        return found
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
@@ -294,4 +366,5 @@ class Settings(BaseSettings):
 
     def with_bus(self, url: str, user: str, password: str) -> Settings:
         """Return these settings, connected to a bus."""
-        return self.model_copy(update={"nats_url": url, "nats_user": user, "nats_password": SecretStr(password)})
+        bus = {"nats_url": url, "nats_user": user, "nats_password": SecretStr(password), "nats_password_file": None}
+        return self.model_copy(update=bus)

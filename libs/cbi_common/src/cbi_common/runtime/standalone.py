@@ -11,6 +11,7 @@ from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.host import Host
 from cbi_common.runtime.service import Build, discover
 from cbi_common.runtime.settings import Settings
+from cbi_common.runtime.streams import DECLARER
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,9 @@ async def serve(name: str, build: Build, settings: Settings) -> None:
     host = Host(settings, bus, [build])
     try:
         await host.open()
-        if not await _connected(bus, stop):
+        # With a user of its own a service may not change streams; the one that may is started beside it.
+        declares = settings.nats_user != name or name == DECLARER
+        if not await _connected(bus, stop, declares=declares):
             return
         await host.start()
         _log.info("%s is up", name)
@@ -53,9 +56,9 @@ async def serve(name: str, build: Build, settings: Settings) -> None:
             loop.remove_signal_handler(number)
 
 
-async def _connected(bus: Bus, stop: asyncio.Event) -> bool:
+async def _connected(bus: Bus, stop: asyncio.Event, *, declares: bool) -> bool:
     """Wait for the bus; return whether it came before the order to stop."""
-    connecting = asyncio.create_task(_connect(bus))
+    connecting = asyncio.create_task(_connect(bus, declares=declares))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -76,11 +79,11 @@ async def _stopped(stop: asyncio.Event, buses: list[Bus]) -> bool:
     return stop.is_set()
 
 
-async def _connect(bus: Bus) -> None:
+async def _connect(bus: Bus, *, declares: bool) -> None:
     await bus.connect(timeout_s=None)
     while True:
         try:
-            return await bus.declare_streams()
+            return await (bus.declare_streams() if declares else bus.require_streams())
         except TransientError as error:
             _log.warning("%s", error)
             await asyncio.sleep(1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from cbi_common.core.errors import InfrastructureError
 from cbi_common.runtime.bus import Bus, unavailable
-from cbi_common.runtime.streams import STATE_BUCKET
+from cbi_common.runtime.streams import STATE, STATE_BUCKET
 
+_SUBJECT = f"$KV.{STATE_BUCKET}."
 _KEY = re.compile(r"[-_=a-zA-Z0-9]+([./][-_=a-zA-Z0-9]+)*")
 
 
@@ -66,12 +67,11 @@ class State:
 
     async def keys(self, prefix: str) -> list[str]:
         """Return all keys that begin with ``prefix``, sorted."""
+        # Asked of the stream itself: the client's own way is a consumer, which a user must be allowed to make.
         with unavailable(f"state {prefix}"):
-            try:
-                found = await (await self._bucket()).keys()
-            except NoKeysError:
-                return []
-        return sorted(key for key in found if key.startswith(prefix))
+            found = (await self._bus.jetstream.stream_info(STATE, subjects_filter=f"{_SUBJECT}>")).state.subjects
+        keys = (subject.removeprefix(_SUBJECT) for subject in found or ())
+        return sorted(key for key in keys if key.startswith(prefix))
 
     async def _bucket(self) -> KeyValue:
         return await self._bus.jetstream.key_value(STATE_BUCKET)

@@ -9,12 +9,14 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from cbi_common.runtime.redaction import Redaction
 from cbi_common.runtime.settings import Settings
 
+disable_created_metrics()  # a series beside each counter that nobody asks
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
@@ -70,6 +72,13 @@ def expect_messages(service: str, subject: str, handler: str) -> None:
     DEAD.labels(service, subject)
     HANDLING_SECONDS.labels(service, handler)
 
+
+def expect_job(entry: str) -> None:
+    """Show a job's metrics before it ends."""
+    for outcome in ("done", "failed", "killed"):
+        JOBS.labels(entry, outcome)
+
+
 _context: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039  # never mutated, only replaced
 _NOISY = (
     "cbi_faststream",
@@ -95,19 +104,16 @@ def bind(**fields: str | None) -> None:
 class _Formatter(logging.Formatter):
     """Renders a record with its context, with secrets taken out of the finished line."""
 
-    def __init__(self, *, as_json: bool, secrets: tuple[str, ...]) -> None:
+    def __init__(self, *, as_json: bool, redact: Redaction) -> None:
         super().__init__()
         self._as_json = as_json
-        self._secrets = secrets
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
         extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             extra["traceback"] = self.formatException(record.exc_info)
-        line = self._render(record, {**_context.get(), **extra})
-        for secret in self._secrets:
-            line = line.replace(secret, "***")
-        return line
+        return self._redact(self._render(record, {**_context.get(), **extra}))
 
     def _render(self, record: logging.LogRecord, fields: dict[str, Any]) -> str:
         now = datetime.fromtimestamp(record.created, UTC)
@@ -122,10 +128,8 @@ class _Formatter(logging.Formatter):
 
 def configure(settings: Settings) -> None:
     """Send the logs of this process to stderr in the settings' format and level."""
-    passwords = (settings.nats_password, settings.smtp_password)
-    secrets = tuple(p.get_secret_value() for p in passwords if p is not None and p.get_secret_value())
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(as_json=settings.log_format == "json", secrets=secrets))
+    handler.setFormatter(_Formatter(as_json=settings.log_format == "json", redact=Redaction(settings.secrets)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)

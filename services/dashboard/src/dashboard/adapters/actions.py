@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cbi_common.core.clock import Clock
+from cbi_common.core.errors import UsageError
 from cbi_common.core.identity import derived_id, digest
 from cbi_common.events.action import ActionTaken
 from cbi_common.events.base import Envelope, EventData
@@ -12,6 +13,7 @@ from cbi_common.events.data import DataRequested
 from cbi_common.events.manifest import Profile
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.journal import Journal
+from cbi_common.runtime.streams import PROMOTIONS
 from dashboard.adapters.feed import letters
 from dashboard.domain.known import Known
 
@@ -31,11 +33,14 @@ class Actions:
         Raises
         ------
         UsageError
-            When there is none with this number, or it is no longer kept.
+            When there is none with this number, it is no longer kept, or it tells of a promotion.
         TransientError
             While the bus is away.
         """
         letter = await self._journal.dead_letter(number)
+        if letter.subject in {event.subject for event in PROMOTIONS}:  # the bus would refuse it, and not say why
+            hint = f"`cbi dead replay {number}` sends it again"
+            raise UsageError("the page may not tell of promotions", where=f"dead letter {number}", hint=hint)
         what = f"dead letter {number} ({letter.subject}) sent again"
         await self._bus.publish(self._taken("replay", by, what, None, f"{letter.stream}:{letter.sequence}:{number}"))
         await self._journal.replay(number)

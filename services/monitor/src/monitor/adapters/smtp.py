@@ -45,11 +45,10 @@ def server_of(settings: Settings) -> Server | None:
     Raises
     ------
     UsageError
-        When the file of certificates cannot be read.
+        When the file of certificates, or of the password, cannot be read.
     """
     if settings.smtp_host is None or settings.smtp_from is None:
         return None
-    password = settings.smtp_password
     return Server(
         host=settings.smtp_host,
         port=settings.smtp_port or _PORTS[settings.smtp_security],
@@ -57,7 +56,7 @@ def server_of(settings: Settings) -> Server | None:
         sender=settings.smtp_from,
         recipients=settings.smtp_to,
         user=settings.smtp_user,
-        password=None if password is None else password.get_secret_value(),
+        password=settings.smtp_login,
         tls=None if settings.smtp_security == "none" else _trust(settings.smtp_ca),
     )
 
