@@ -8,7 +8,7 @@ PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.t
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
 .DEFAULT_GOAL := help
-.PHONY: help accounts setup run up test check format bench schemas features pictures metal metal-off lock clean
+.PHONY: help accounts setup run up test check format bench schemas dashboards features pictures metal metal-off lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 
 accounts: $(STAMP) ## rewrite the accounts of the bus after a service listens to or says something else
 	@$(BIN)/python -m cbi_common.runtime.accounts >deploy/nats/accounts.conf
+
+dashboards: $(STAMP) ## rewrite Grafana's dashboards after an edit of deploy/grafana/boards
+	@$(BIN)/python deploy/grafana/generate.py deploy/grafana/dashboards
 
 features: $(STAMP) ## rewrite the page of features after an edit of a market file
 	@$(BIN)/python -m ingest.features_page docs/features.md

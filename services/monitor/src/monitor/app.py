@@ -28,6 +28,7 @@ def build(kit: Kit) -> Service:
     service.on(ForecastReady, watch.detect, publishes=(DriftDetected, AlertRaised))
     service.on(DriftDetected, watch.retrain, publishes=(DataRequested, AlertRaised))
     add_mail(service)
+    service.watches = True
     if kit.settings.ops_port is not None:  # or nobody would see it
         service.beside(Observer(kit, service.bus).run)
     return service

@@ -41,6 +41,9 @@ class MailHandlers:
 
     def __init__(self, kit: Kit, past: Past) -> None:
         self._book, self._clock, self._past = MailBook(kit.state), kit.clock, past
+        for kind in ("daily", "notices"):
+            for outcome in ("sent", "failed"):
+                telemetry.MAILS.labels(kind, outcome)
         self._server, self._wait = server_of(kit.settings), timedelta(seconds=kit.settings.mail_wait_s)
 
     async def mail_alert(self, event: Envelope[AlertRaised]) -> Sequence[Outgoing]:

@@ -107,6 +107,8 @@ def _publish(service: Service) -> list[str]:
             f"$JS.ACK.{place}.>",
             f"{DEAD_PREFIX}{subject}",
         ]
+    if service.watches:
+        subjects += [f"$JS.API.CONSUMER.LIST.{stream}" for stream in (EVENTS, JOBS)]
     if ActionTaken in service.told:
         subjects += [f"$JS.API.STREAM.MSG.DELETE.{DEAD}"]
         subjects += [event.subject for event in EventData.classes() if event not in PROMOTIONS]

@@ -55,6 +55,8 @@ class Service:
         self._running: list[asyncio.Task[None]] = []
         self.reads = False
         """Whether it reads streams from their beginning, beside what it subscribes to."""
+        self.watches = False
+        """Whether it asks how far the consumers of all services are."""
         self._told: set[type[EventData]] = set()
         self._kept: set[str] = set()
 

@@ -115,6 +115,7 @@ class Workers:
             self._free.release()
 
     async def _until_it_ends(self, order: _Order, limit: float) -> JobResult:
+        telemetry.expect_job(order.entry)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 result = await _attempt(self._offspring, order, limit)

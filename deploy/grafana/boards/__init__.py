@@ -1,0 +1,1 @@
+"""Dashboards as code: each module is a dashboard, `made.py` turns it into Grafana's JSON."""
