@@ -124,6 +124,19 @@ def test_another_time_begins_anew() -> None:
     assert len(later.ask(timedelta(days=1))) == 1
 
 
+def test_a_new_bus_is_asked_for_its_first_data_once() -> None:
+    state = FakeState()
+    world = World(FakeBus(away=1), state, schedule_first="smoke")
+    asyncio.run(world.schedules.ask_first())  # the bus is away
+    assert world.bus.events == []
+    asyncio.run(world.schedules.ask_first())
+    asyncio.run(world.schedules.ask_first())
+    asyncio.run(World(state=state, schedule_first="smoke").schedules.ask_first())
+    (event,) = world.bus.events
+    assert (event.subject, event.data.profile, event.data.reason) == ("data.requested", "smoke", "first start")
+    assert asyncio.run(upcoming(state, world.now)) == []
+
+
 def test_the_mail_comes_round_where_one_can_be_sent() -> None:
     assert "mail" not in {s.name for s in World().schedules.schedules}
     world = World(smtp_host="mail.example.com", smtp_from="cbi@example.com", smtp_to=("chris@example.com",))

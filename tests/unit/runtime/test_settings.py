@@ -27,6 +27,15 @@ def test_a_variable_sets_a_field_and_an_argument_goes_before_it(monkeypatch: pyt
     assert (settings.market, settings.cores, settings.worker_slots, settings.lake) == ("zm", 3, 3, "var/lake")
 
 
+def test_a_folder_of_tables_is_the_warehouse_and_nothing_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CBI_TABLES", "/tables")
+    assert Settings.load().warehouse == "/tables"
+    monkeypatch.setenv("CBI_WAREHOUSE", "")
+    assert Settings.load().warehouse == "/tables"
+    with pytest.raises(UsageError, match="there is CBI_WAREHOUSE, too"):
+        Settings.load(warehouse="simulated")
+
+
 def test_a_mistyped_variable_is_refused_with_the_right_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CBI_WAREHOSE", "x")
     with pytest.raises(

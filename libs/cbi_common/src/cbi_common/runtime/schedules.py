@@ -29,6 +29,7 @@ EXCHANGE = ZoneInfo("America/Chicago")
 OFF = "off"
 
 _PREFIX = "schedule."
+_FIRST = "first"
 _PULSE_S = 60
 _FURTHEST_BACK = timedelta(days=35)
 """What was missed longer ago has been overtaken by a later due time of any schedule that is of use."""
@@ -131,21 +132,26 @@ class Schedules:
 
     def __init__(self, settings: Settings, bus: Bus, state: State, clock: Clock) -> None:
         self._market, self._bus, self._state, self._clock = settings.market, bus, state, clock
+        self._first = settings.schedule_first
         self.schedules = schedules_of(settings)
         self._scheduler: AsyncIOScheduler | None = None
 
     async def start(self) -> None:
-        """Make up for what was missed, then wait for what is due."""
+        """Ask for the first data of all, make up for what was missed, then wait for what is due."""
         from apscheduler.schedulers.asyncio import AsyncIOScheduler
         from apscheduler.triggers.combining import OrTrigger
         from apscheduler.triggers.interval import IntervalTrigger
 
         # Nothing is kept by the scheduler itself: its stores pickle.
         self._scheduler = AsyncIOScheduler(timezone=EXCHANGE)
+        pulse = IntervalTrigger(seconds=_PULSE_S, timezone=EXCHANGE)
+        if self._first != OFF:
+            await self.ask_first()
+            self._scheduler.add_job(self.ask_first, pulse, id=_FIRST)
         for schedule in self.schedules:
             await self.ask(schedule)
             # The clock that it waits by stands still while the machine sleeps; and a bus that was away is asked again.
-            often = OrTrigger([schedule.trigger, IntervalTrigger(seconds=_PULSE_S, timezone=EXCHANGE)])
+            often = OrTrigger([schedule.trigger, pulse])
             self._scheduler.add_job(
                 self.ask, often, args=[schedule], id=schedule.name, coalesce=True, misfire_grace_time=None
             )
@@ -156,6 +162,21 @@ class Schedules:
         if self._scheduler is not None:
             self._scheduler.shutdown(wait=False)
             self._scheduler = None
+
+    async def ask_first(self) -> None:
+        """Ask for the first data of this bus, once for all times."""
+        now, key = self._clock(), f"{_PREFIX}{_FIRST}.{self._market}"
+        try:
+            if await self._state.entry(key) is None:
+                asks = DataRequested.model_validate(
+                    {"market": self._market, "profile": self._first, "reason": "first start"}
+                )
+                event_id = derived_id(f"schedule {_FIRST} {self._market}", asks.subject, self._first)
+                await self._bus.publish(Envelope.first(asks, source="schedule", now=now, event_id=event_id))
+                await self._state.create(key, _Done(when=OFF, due=now).model_dump_json().encode())
+                _log.info("a new bus: %s, profile %s", asks.subject, self._first)
+        except TransientError as error:
+            _log.warning("first start: %s", error)
 
     async def ask(self, schedule: Schedule) -> None:
         """Ask for what is due, if a due time has passed for which nobody has; a bus that is away is asked next time."""
@@ -189,8 +210,8 @@ async def upcoming(state: State, now: datetime) -> list[Due]:
     for key in await state.keys(_PREFIX):
         kept = await state.get(key)
         name, market = key.removeprefix(_PREFIX).split(".")
-        if kept is not None:
-            done = _Done.model_validate_json(kept)
+        done = None if kept is None else _Done.model_validate_json(kept)
+        if done is not None and done.when != OFF:
             following = _trigger(name, done.when).get_next_fire_time(None, now)
             found.append(Due(name, market, done.when, done.due.astimezone(EXCHANGE), following))
     return found
