@@ -23,6 +23,7 @@ from cbi_common.core.clock import system_clock
 from cbi_common.core.errors import InfrastructureError, UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.promotion import GateReport, ModelPromoted
+from cbi_common.reporting.card import Terms, model_card
 from cbi_common.reporting.projection import Run
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.commands.reading import choose_run, on_the_bus, read_runs
@@ -60,6 +61,12 @@ def cbi(lake: str, *words: str, code: int = 0) -> str:
     return done.stdout
 
 
+def cbi_error(lake: str, *words: str, code: int) -> str:
+    done = subprocess.run([*CBI, *words, "--lake", lake], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr[-2000:]
+    return done.stderr
+
+
 @pytest.fixture(scope="module")
 def run(lake: str) -> Run:
     return choose_run(read_runs(lake), None)
@@ -95,7 +102,8 @@ def promote(lake: str, run: Run, horizons: tuple[Horizon, ...]) -> Champion:
             target="local", policy="relative", labels={}, shadow="left out",
         )  # fmt: skip
         reports = {h: GateReport(candidate="ensemble", policies={}) for h in package.horizons}
-        return await promoting(bus, settings).promote(wanted, reports)
+        card = model_card(run, wanted.horizons, Terms(wanted.version, wanted.target, wanted.policy, wanted.shadow))
+        return await promoting(bus, settings).promote(wanted, reports, card)
 
     return on_the_bus(lake, work)
 
@@ -115,6 +123,17 @@ def get(address: str, body: Any = None) -> Any:
 def predicted(address: str, *instances: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = get(f"{address}/predict", {"instances": list(instances)})["predictions"]
     return found
+
+
+def test_whoever_serves_has_a_card(served: str, lake: str, run: Run) -> None:
+    version = json.loads(cbi(lake, "champion", "--simulated", "--json"))["now"]["version"]
+    told = cbi(lake, "card", "--champion", "--simulated")
+    assert f"Serves as `{version}` at target local, by policy relative." in told
+    assert "> **SIMULATED.**" in told
+    assert f"`{run.run_id}`" in told
+    for era in {one.value for one in run.validations["walk_forward"].data.horizons[Horizon.W1] if one.by == "era"}:
+        assert f"| 1w | {era} |" in told
+    assert "nobody serves yet" in cbi_error(lake, "card", "--champion", code=4)
 
 
 def test_what_is_served_is_what_was_forecast(served: str, run: Run) -> None:

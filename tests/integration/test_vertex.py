@@ -62,7 +62,7 @@ class World:
         return Promoting(self.state, self.lake, lambda: NOW, publish, {"vertex": self.target(share)})
 
     def promote(self, run: str = "r1", share: int = 100) -> Champion:
-        return asyncio.run(self.promoting(share).promote(self.promotion(run), REPORTS))
+        return asyncio.run(self.promoting(share).promote(self.promotion(run), REPORTS, "a card"))
 
     def traffic(self) -> dict[str, int]:
         """Version to its share."""

@@ -217,7 +217,7 @@ def test_champion_and_challenger_stand_beside_each_other() -> None:
     report = GateReport(candidate="ets", policies={"plan": PolicyReport(gates=(), verdict="pass")})
     promoted = ModelPromoted(
         market="zl", run_id=RUN_ID, horizon=Horizon.M1, model_id="ets", target="local", policy="plan", report=report,
-        previous=None,
+        previous=None, version="v-0123456789abcdef",
     )  # fmt: skip
     shadowed = ModelShadowed(
         market="zl",
@@ -233,8 +233,8 @@ def test_champion_and_challenger_stand_beside_each_other() -> None:
     assert shown.champions is not None
     (row,) = shown.champions.rows
     assert row[0] == "ZL 1 month"
-    assert [cell.text for cell in row if isinstance(cell, Traced)] == ["ets", "ridge"]
-    assert row[-2:] == ("3.2", "extend")
+    assert [cell.text for cell in row if isinstance(cell, Traced)] == ["ets", "ridge", "model card"]
+    assert row[-3:] == ("3.2", "extend", Traced("model card", "/models/card/v-0123456789abcdef"))
 
 
 def test_a_run_is_under_way_until_it_ends_or_falls_silent() -> None:

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from cbi_common.events.base import Envelope, LakeRef
 from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.monitoring import AlertRaised
+from cbi_common.reporting.card import SIMULATED, card_key
 from cbi_common.reporting.projection import Runs
 from cbi_common.storage.lake import Lake
 from cbi_common.testing.outline import Outline
@@ -24,7 +25,7 @@ from dashboard.domain.pages.chrome import PAGES
 from dashboard.handlers import create_api
 
 PATHS = [page.path for page in PAGES]
-ALL = [*PATHS, "/runs/req-0002", "/login", "/why?horizon=6m&unit=gal", "/nowhere"]
+ALL = [*PATHS, "/models/card", "/runs/req-0002", "/login", "/why?horizon=6m&unit=gal", "/nowhere"]
 
 
 def site(events: Iterable[Envelope[Any]] = (), lake: Lake | None = None) -> TestClient:
@@ -148,3 +149,19 @@ def test_static_files_are_named_by_their_content(lived: TestClient) -> None:
     assert re.search(r"\?v=[0-9a-f]{12}$", address)
     assert lived.get(address).headers["content-type"].startswith("text/css")
     assert "url(" not in lived.get(address).text
+
+
+def test_a_card_is_of_the_newest_forecast_or_of_a_version_that_serves() -> None:
+    lake = Lake("memory://dashboard-cards")
+    lake.put(card_key("v-0123456789abcdef"), f"# Model card: <oil>\n\n{SIMULATED}\n".encode())
+    client = site(Story(simulated=False).whole(), lake)
+    newest = client.get("/models/card").text
+    assert "A candidate: nothing was promoted with this card." in newest
+    assert "Simulated data" not in newest
+    stored = client.get("/models/card/v-0123456789abcdef").text
+    assert "# Model card: &lt;oil&gt;" in stored
+    assert "Simulated data" in stored
+    assert client.get("/models/card/v-ffffffffffffffff").status_code == 404
+    assert client.get("/models/card/..%2fmodels").status_code == 404
+    assert client.get("/models/card/nothing").status_code == 422
+    assert site(lake=lake).get("/models/card").status_code == 503

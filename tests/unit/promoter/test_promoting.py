@@ -13,6 +13,7 @@ import pytest
 from cbi_common.core.errors import UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.promotion import GateReport
+from cbi_common.reporting.card import card_key
 from cbi_common.storage.lake import Lake
 from cbi_common.testing.fakes import FakeState
 from promoter.archive import archive
@@ -117,7 +118,7 @@ class World:
         )  # fmt: skip
 
     def promote(self, run: str = "r1") -> Champion:
-        return asyncio.run(self.promoting().promote(self.promotion(run), REPORTS))
+        return asyncio.run(self.promoting().promote(self.promotion(run), REPORTS, f"card of {run}"))
 
     def rollback(self) -> Champion:
         return asyncio.run(self.promoting().rollback("zl", simulated=True, reports=REPORTS))
@@ -140,6 +141,7 @@ def arrived(world: World) -> None:
     champion = world.champion()
     assert champion.now is not None
     assert (champion.now.version, champion.former) == (version, ())
+    assert world.lake.get_if_intact(card_key(version)) == b"card of r1"
     assert [(e.version, e.horizon, e.previous) for e in world.events.values()] == [(version, Horizon.W1, None)]
 
 
@@ -194,9 +196,7 @@ def test_another_promotion_waits_until_the_first_is_finished_or_given_up(world: 
 
 def test_two_at_once_make_one(world: World) -> None:
     async def both() -> None:
-        await asyncio.gather(
-            world.promoting().promote(world.promotion(), REPORTS), world.promoting().promote(world.promotion(), REPORTS)
-        )
+        await asyncio.gather(*(world.promoting().promote(world.promotion(), REPORTS, "card of r1") for _ in range(2)))
 
     asyncio.run(both())
     arrived(world)

@@ -27,10 +27,15 @@ def unpack(data: bytes, folder: Path) -> None:
     Raises
     ------
     InfrastructureError
-        When it is no archive, or names a file outside of the folder.
+        When it is no archive of ours, or names a file outside of the folder.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as whole:
+            # Ours are stored as they are: what claims to be more than it is would fill the disk.
+            members = whole.infolist()
+            packed = any(member.compress_type != zipfile.ZIP_STORED for member in members)
+            if packed or sum(member.file_size for member in members) > len(data):
+                raise InfrastructureError("the archive holds more than it is", where="package", hint="promote again")
             for name in whole.namelist():
                 if not (folder / name).resolve().is_relative_to(folder.resolve()):
                     raise InfrastructureError(f"the archive names a file outside of it: {name!r}", where="package")

@@ -25,9 +25,10 @@ from cbi_common.storage.markets import market_of
 from cbi_common.storage.tables import get_table
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset
+from cbi_common.timeseries.losses import mape, r2_against
 from cbi_common.timeseries.significance import diebold_mariano, n_effective
 from cbi_common.training.datasets import load_dataset
-from promoter.domain.benchmark import AgainstBenchmark, BenchmarkRows, common, mape, refuse
+from promoter.domain.benchmark import AgainstBenchmark, BenchmarkRows, common, refuse
 from promoter.domain.evidence import (
     Evidence,
     Purge,
@@ -35,7 +36,6 @@ from promoter.domain.evidence import (
     best_member,
     least_refits,
     purge_problems,
-    r2_against_no_change,
     split_problems,
     yearly_r2,
 )
@@ -95,7 +95,7 @@ class Gathering:
             coverage_90=said.coverage_90,
             simulated=self._forecast.simulated,
             years=yearly_r2(years, actual, point, price),
-            r2_against_no_change=r2_against_no_change(actual, point, price) if len(price) else None,
+            r2_against_no_change=r2_against(point, price, actual),
             purge=_purge(tables, horizon.sessions, self._manifest.as_of_session),
             split_problems=self._split(tables, horizon),
             too_good=self._forecast.suspect.get("ensemble", ()),

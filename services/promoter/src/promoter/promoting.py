@@ -15,6 +15,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import derived_id
 from cbi_common.events.base import Envelope
 from cbi_common.events.promotion import GateReport, ModelPromoted
+from cbi_common.reporting.card import card_key
 from cbi_common.runtime.state import State
 from cbi_common.storage.lake import Lake
 from promoter.domain.champion import Champion, Serving, champion_key
@@ -41,8 +42,16 @@ class Promoting:
     def __init__(self, state: State, lake: Lake, clock: Clock, publish: Publish, targets: Mapping[str, Target]) -> None:
         self._state, self._lake, self._clock, self._publish, self._targets = state, lake, clock, publish, targets
 
-    async def promote(self, wanted: Promotion, reports: Mapping[Horizon, GateReport]) -> Champion:
+    async def promote(self, wanted: Promotion, reports: Mapping[Horizon, GateReport], card: str) -> Champion:
         """Promote, or go on with a promotion of the same.
+
+        Parameters
+        ----------
+        wanted : Promotion
+        reports : mapping
+            What the gates say of each horizon.
+        card : str
+            The model card; it is in the lake before anybody can read that the version serves.
 
         Raises
         ------
@@ -52,6 +61,7 @@ class Promoting:
             From the target: what was done stays recorded, and the same call goes on from there.
         """
         promotion = await self._begun(wanted)
+        await asyncio.to_thread(self._lake.put, card_key(promotion.version), card.encode())
         target = self._targets[promotion.target]
         with TemporaryDirectory(prefix="cbi-promotion-") as folder:
             await asyncio.to_thread(unpacked, self._lake, promotion, Path(folder))

@@ -14,6 +14,7 @@ from cbi_common.core.errors import IncompleteError, InfrastructureError, UsageEr
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
 from cbi_common.events.promotion import GateReport, ModelPromoted, ModelShadowed, PromotionRejected
+from cbi_common.reporting.card import Terms, model_card
 from cbi_common.reporting.tables import Table, columns
 from cbi_common.runtime import console
 from cbi_common.runtime.bus import Bus
@@ -112,7 +113,8 @@ def promote(view: View, asked: Asked) -> int:
             steps_json = [step.model_dump(mode="json") for step in steps]
             console.write_json({"promotion": wanted.model_dump(mode="json"), "steps": steps_json, "done": False})
         return 0
-    after = _with_promoting(view.lake, lambda promoting: promoting.promote(wanted, reports), asked.share)
+    card = model_card(view.run, wanted.horizons, Terms(wanted.version, wanted.target, policy, shadow))
+    after = _with_promoting(view.lake, lambda promoting: promoting.promote(wanted, reports, card), asked.share)
     _show(after, wanted.market, as_json=view.as_json)
     for line in _aliased(settings, wanted):
         click.echo(line, err=True)
@@ -331,7 +333,9 @@ def _show(after: Champion, market: str, *, as_json: bool) -> None:
     click.echo(
         f"{after.now.version} (run {after.now.run_id}) serves {market} at {', '.join(map(str, after.now.horizons))}"
     )
-    click.echo("`cbi serve` answers on 127.0.0.1:8080; `cbi rollback --yes` takes it back")
+    click.echo(
+        "`cbi card --champion` says what it is; `cbi serve` answers on 127.0.0.1:8080; `cbi rollback --yes` ends it"
+    )
 
 
 def _line(one: Serving) -> tuple[str, ...]:

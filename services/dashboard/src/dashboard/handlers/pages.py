@@ -6,17 +6,18 @@ import asyncio
 from importlib import import_module
 from typing import Annotated
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, Path, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from cbi_common.core.errors import CbiError, DataError, IncompleteError, InfrastructureError, UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.data import Verdict
 from cbi_common.markets.units import UnitName
+from cbi_common.reporting.card import card_key
 from dashboard.adapters.reports import in_full
 from dashboard.domain import view
 from dashboard.domain.money import Money
-from dashboard.domain.pages import buying, data, decisions, models, record, regime, runs, today, why
+from dashboard.domain.pages import buying, card, data, decisions, models, record, regime, runs, today, why
 from dashboard.domain.pages.buying import Buying
 from dashboard.domain.pages.whatif import WhatIf
 from dashboard.domain.terms import Terms
@@ -27,6 +28,7 @@ from dashboard.handlers.site import Site
 Chosen = Annotated[Horizon, Query()]
 Unit = Annotated[UnitName, Query()]
 Driver = Annotated[str, Query(max_length=100)]
+Version = Annotated[str, Path(pattern=r"^v-[0-9a-f]{16}$")]
 Percent = Annotated[float, Query(gt=-100, le=1000, allow_inf_nan=False)]
 
 
@@ -84,6 +86,17 @@ def _add_quality(api: FastAPI, site: Site) -> None:
     async def trained() -> HTMLResponse:
         await asyncio.to_thread(import_module, "scipy.stats")  # the leaderboard's: seconds, the first time
         return site.page("models", models.compose(site.known, site.now))
+
+    @api.get("/models/card", response_class=HTMLResponse, include_in_schema=False)
+    async def candidate() -> HTMLResponse:
+        return site.page("card", card.of_newest(site.known, site.now))
+
+    @api.get("/models/card/{version}", response_class=HTMLResponse, include_in_schema=False)
+    async def promoted(version: Version) -> HTMLResponse:
+        stored = await asyncio.to_thread(site.lake.get_if_intact, card_key(version))
+        if stored is None:
+            raise UsageError("no such card", where=f"version {version}", hint="`cbi champion` shows who serves")
+        return site.page("card", card.of_version(site.known, stored.decode()))
 
     @api.get("/data", response_class=HTMLResponse, include_in_schema=False)
     async def tables(verdict: Verdict | None = None) -> HTMLResponse:

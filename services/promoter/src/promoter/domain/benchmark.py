@@ -89,8 +89,3 @@ def common(sessions: Ints, others: Ints) -> tuple[Ints, Ints]:
     """Return the rows of each of two lists of distinct sessions that the other has too, paired."""
     _, mine, theirs = np.intersect1d(sessions, others, assume_unique=True, return_indices=True)
     return mine.astype(np.int64), theirs.astype(np.int64)
-
-
-def mape(forecast: Floats, actual: Floats) -> float:
-    """Return the mean absolute error as a fraction of the actual price."""
-    return float(np.mean(np.abs(forecast - actual) / actual))

@@ -106,12 +106,6 @@ def yearly_r2(years: Ints, actual: Floats, forecast: Floats, no_change: Floats) 
     return tuple(found)
 
 
-def r2_against_no_change(actual: Floats, forecast: Floats, no_change: Floats) -> float | None:
-    """Return ``1 - SSE / SSE of no-change``, None when no-change never erred."""
-    base = float(((no_change - actual) ** 2).sum())
-    return 1.0 - float(((forecast - actual) ** 2).sum()) / base if base > 0 else None
-
-
 def purge_problems(
     sessions: Ints, target_sessions: Ints, refit_sessions: Ints, y: Floats, *, horizon: int, as_of_session: int
 ) -> tuple[str, ...]:

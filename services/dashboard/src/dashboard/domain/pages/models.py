@@ -167,10 +167,17 @@ def _champions(runs: Runs) -> Grid | None:
             f"{champion.time:%Y-%m-%d}" if champion else "–",
             _traced(challenger, challenger.data.challenger if challenger else "none"),
             number(challenger.data.e_value if challenger else None, 1), challenger.data.verdict if challenger else "–",
+            _card(champion),
         ))  # fmt: skip
-    names = ("<Horizon", "<champion", "<since", "<challenger in shadow", "e-value", "<verdict")
+    names = ("<Horizon", "<champion", "<since", "<challenger in shadow", "e-value", "<verdict", "<")
     return grid("Who serves, and who runs beside it", names, rows, "e-value: in how many times a bet that the "
                 "challenger is better would have grown; 20 convinces.")  # fmt: skip
+
+
+def _card(champion: Envelope[ModelPromoted] | None) -> str | Traced:
+    if champion is None or not champion.data.version:
+        return ""
+    return Traced("model card", f"/models/card/{champion.data.version}")
 
 
 def _traced(event: Envelope[Any] | None, text: str) -> str | Traced:
