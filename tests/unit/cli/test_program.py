@@ -11,8 +11,8 @@ from cbi_common.runtime.cli import OneLine, main
 HEAVY = {"pydantic", "numpy", "pandas", "pyarrow", "nats", "faststream", "rich", "fastapi", "mlflow", "lightgbm"}
 OWN = {"run", "up", "service", "simulate", "publish", "status", "trace", "dead", "verify", "doctor"}
 BROUGHT = {
-    "explain", "forecast", "gates", "leaderboard", "regime", "validate", "backtest", "benchmark", "card", "champion", "promote",
-    "rollback", "shadow", "package", "serve",
+    "explain", "forecast", "gates", "leaderboard", "regime", "validate", "backtest", "benchmark", "card", "champion",
+    "promote", "rollback", "shadow", "package", "serve",
 }  # fmt: skip
 
 
