@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promoter.domain.benchmark import LATE, BenchmarkRows, common, mape, refuse
+from promoter.domain.benchmark import LATE, BenchmarkRows, common, refuse
 
 DAYS = np.array(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"], dtype="datetime64[D]")
 TARGETS = DAYS + np.timedelta64(7, "D")
@@ -52,7 +52,3 @@ def test_common_rows_are_the_sessions_that_both_have(a: set[int], b: set[int]) -
     mine, theirs = (np.array(sorted(found), dtype=np.int64) for found in (a, b))
     i, j = common(mine, theirs)
     assert mine[i].tolist() == theirs[j].tolist() == sorted(a & b)
-
-
-def test_mape_is_of_the_actual_price() -> None:
-    assert mape(np.array([55.0, 45.0]), np.array([50.0, 50.0])) == pytest.approx(0.1)

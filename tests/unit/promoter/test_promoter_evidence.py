@@ -5,7 +5,6 @@ from promoter.domain.evidence import (
     best_member,
     least_refits,
     purge_problems,
-    r2_against_no_change,
     yearly_r2,
 )
 
@@ -36,13 +35,6 @@ def test_years_with_enough_cutoffs_against_a_naive_loop():
 def test_a_year_without_movement_has_no_r2():
     flat = np.full(12, 50.0)
     assert yearly_r2(np.full(12, 2020), flat, flat, flat) == ()
-
-
-def test_r2_against_no_change():
-    actual, no_change = np.array([51.0, 48.0]), np.array([50.0, 50.0])
-    assert r2_against_no_change(actual, actual, no_change) == 1.0
-    assert r2_against_no_change(actual, no_change, no_change) == 0.0
-    assert r2_against_no_change(no_change, actual, no_change) is None
 
 
 def table(**changes):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.dataset import targets
-from cbi_common.timeseries.folds import Window, matured, refit_grid, serving_refit, window
+from cbi_common.timeseries.folds import Window, overlaps, refit_grid, serving_refit, window
 
 EVERY, REFIT = 5, 21
 HORIZONS = st.sampled_from([h.sessions for h in Horizon])
@@ -111,5 +111,8 @@ def test_refits_ascend_without_gaps() -> None:
     assert {b - a for a, b in pairwise(refit_grid(-100, 1000, REFIT, 2))} == {42}
 
 
-def test_matured_includes_the_session_itself() -> None:
-    assert matured(np.array([4, 5, 6]), 5).tolist() == [True, True, False]
+@given(st.lists(SESSIONS, min_size=1, max_size=30, unique=True).map(sorted), HORIZONS)
+def test_cutoffs_that_share_an_outcome_are_counted(cutoffs: list[int], horizon: int) -> None:
+    sessions = np.array(cutoffs, dtype=np.int64)
+    naive = [sum(1 for later in cutoffs if start <= later < start + horizon) for start in cutoffs]
+    assert overlaps(sessions, sessions + horizon).tolist() == naive

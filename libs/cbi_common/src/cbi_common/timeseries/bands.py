@@ -24,6 +24,7 @@ from statistics import NormalDist
 import numpy as np
 
 from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.folds import overlaps
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 MIN_RESIDUALS = 50
@@ -180,7 +181,7 @@ def bands(
     scores = np.abs(y - y_hat) / sd
     usable = np.flatnonzero(np.isfinite(scores))
     known = np.searchsorted(target_sessions[usable], sessions, side="right")
-    overlap = np.maximum(np.searchsorted(sessions, target_sessions, side="left") - np.arange(n), 1)
+    overlap = overlaps(sessions, target_sessions)
     group = np.full(n, -1, dtype=np.int64) if groups is None else groups
     matured, level = _Matured(prior), _Level(alpha)
     drawn, counts = np.full(n, np.nan), np.zeros(n, dtype=np.int64)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cbi_common.timeseries.blend import Earned, earned
 from cbi_common.timeseries.dataset import Floats, Ints
 from cbi_common.timeseries.experts import RATE, expert_weights
+from cbi_common.timeseries.folds import overlaps
 
 NO_CHANGE = "no_change"
 EXPERTS, INVERSE_ERROR, MEAN, TRIMMED, SHRUNK, TILTED, BEST = (
@@ -61,9 +62,8 @@ class Panel:
 
     @property
     def overlap(self) -> Ints:
-        """How many cutoffs share an outcome's span: so many errors count as one."""
-        ahead = np.searchsorted(self.sessions, self.target_sessions, side="left") - np.arange(len(self.sessions))
-        return np.maximum(ahead, 1).astype(np.int64)
+        """How many cutoffs share each outcome's span (`folds.overlaps`)."""
+        return overlaps(self.sessions, self.target_sessions)
 
     @property
     def matured(self) -> Ints:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.folds import overlaps
 
 RATE = 2.0
 """How fast weights follow the loss: one standard deviation per independent outcome shifts the odds by exp(-2)."""
@@ -52,7 +53,7 @@ def expert_weights(
     said = np.where(awake, forecasts, 0.0)
     teaches = np.flatnonzero(np.isfinite(y) & np.isfinite(sd) & (sd > 0))
     known = np.searchsorted(target_sessions[teaches], sessions, side="right")
-    overlap = np.maximum(np.searchsorted(sessions, target_sessions, side="left") - np.arange(n), 1)
+    overlap = overlaps(sessions, target_sessions)
     weights = np.zeros((n, m))
     lost, independent = np.zeros(m), np.zeros(m)
     for i in range(n):

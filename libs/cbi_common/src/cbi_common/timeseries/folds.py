@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cbi_common.timeseries.dataset import Ints
 
@@ -89,9 +88,19 @@ def serving_refit(refits: Sequence[int], cutoff: int) -> int | None:
     return refits[position - 1] if position else None
 
 
-def matured(target_sessions: Ints, session: int) -> NDArray[np.bool_]:
-    """Return which outcomes were known at the close of ``session``: all that may be learned from there (DOMAIN 6)."""
-    return target_sessions <= session
+def overlaps(sessions: Ints, target_sessions: Ints) -> Ints:
+    """Return at each cutoff how many cutoffs share its outcome's span, at least itself: so many errors count as one.
+
+    Parameters
+    ----------
+    sessions, target_sessions : (n,) int64, ascending
+        Cutoffs and the sessions of their outcomes.
+
+    >>> overlaps(np.array([0, 5, 10, 15]), np.array([12, 17, 22, 27])).tolist()
+    [3, 3, 2, 1]
+    """
+    ahead = np.searchsorted(sessions, target_sessions, side="left") - np.arange(len(sessions))
+    return np.maximum(ahead, 1).astype(np.int64)
 
 
 def _down(session: int, step: int) -> int:

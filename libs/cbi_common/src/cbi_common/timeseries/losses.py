@@ -21,11 +21,6 @@ def mape(forecast: Floats, actual: Floats) -> float:
     return float(np.mean(np.abs((forecast - actual) / actual)))
 
 
-def rmse(forecast: Floats, actual: Floats) -> float:
-    """Return the root of the mean squared error, in the unit of the arguments."""
-    return float(np.sqrt(np.mean((forecast - actual) ** 2)))
-
-
 def r2(forecast: Floats, actual: Floats) -> float | None:
     """Return 1 - (squared errors) / (squared deviations of the actual values from their mean), None for constant ones.
 

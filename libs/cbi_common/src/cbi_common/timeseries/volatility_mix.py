@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cbi_common.timeseries.dataset import Floats, Ints
+from cbi_common.timeseries.folds import overlaps
 from cbi_common.timeseries.losses import qlike_losses
 
 RATE = 0.3
@@ -58,7 +59,7 @@ def mix(
     said: Floats = np.where(counted, candidates, nothing)
     losses = qlike_losses(np.square(said), outcome)
     excess = np.where(counted, losses - qlike_losses(np.square(yardstick), outcome), 0.0)
-    overlap = np.maximum(np.searchsorted(sessions, target_sessions, side="left") - np.arange(len(sessions)), 1)
+    overlap = overlaps(sessions, target_sessions)
     # Prefix sums add from the oldest row on, so a later row cannot change an earlier weight by a bit.
     so_far = np.vstack([np.zeros((1, candidates.shape[1])), np.cumsum(excess / overlap[:, None], axis=0)])
     matured = so_far[np.searchsorted(target_sessions, sessions, side="right")]
