@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
-# Builds every image that compose.yaml names, and sees to those of others. DOCKER is a client that knows BuildKit.
+# Builds every image that compose.yaml names, and sees to those of others. DOCKER names the client to build with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-docker="${DOCKER:-docker}"
+# A client builds with BuildKit by itself until version 22, and with its plug-in from then on.
+builds() {
+  command -v "$1" >/dev/null && { "$1" buildx version >/dev/null 2>&1 || [[ "$("$1" version --format '{{.Client.Version}}')" =~ ^(19|2[0-2])\. ]]; }
+}
+docker="${DOCKER:-}"
+for one in docker /usr/bin/docker; do
+  [[ -n "$docker" ]] || ! builds "$one" || docker="$one"
+done
+[[ -n "$docker" ]] || { echo "images: no Docker client here knows BuildKit; install docker-buildx, or set DOCKER" >&2; exit 1; }
 python="${PYTHON:-.venv/bin/python}"
 
 DOCKER="$docker" deploy/standin/images.sh

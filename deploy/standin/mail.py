@@ -19,7 +19,7 @@ messages: list[Message] = []
 class Taken:
     """Keeps what comes."""
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         """Take a mail."""
         messages.append(message_from_bytes(envelope.content, policy=policy.default))
         del messages[:-MOST]
@@ -29,7 +29,7 @@ class Taken:
 class Page(BaseHTTPRequestHandler):
     """Shows what was taken."""
 
-    def do_GET(self) -> None:  # noqa: N802  # http.server's name
+    def do_GET(self) -> None:
         """Answer with the mails, the newest first."""
         if self.path not in ("/", "/readyz", "/api/v1/messages"):
             self.send_error(404)
