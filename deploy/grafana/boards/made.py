@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from grafana_foundation_sdk.builders import bargauge, dashboard, prometheus, stat, table, timeseries
@@ -61,10 +62,11 @@ def as_json(board: Board) -> str:
             .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
             .sort(VariableSort.ALPHABETICAL_ASC)
         )
+    ids = count(1)
     for row in board.rows:
-        made = made.with_row(dashboard.Row(row.title))
+        made = made.with_row(dashboard.Row(row.title).id(next(ids)))
         for panel in row.panels:
-            made = made.with_panel(_panel(panel))
+            made = made.with_panel(_panel(panel).id(next(ids)))
     return JSONEncoder(sort_keys=True, indent=2).encode(made.build()) + "\n"
 
 
