@@ -42,6 +42,19 @@ format: $(STAMP) ## rewrite the code in the project's format
 bench: $(STAMP) ## measured figures, as ratios in one run
 	@$(BIN)/pytest -m benchmark tests/benchmarks tests/e2e -s $(ARGS)
 
+images: $(STAMP) ## every image of compose.yaml, with stand-ins where no image registry answers (docs/containers.md)
+	@deploy/images.sh
+
+test-containers: $(STAMP) ## the tests of images and compose.yaml; needs Docker and `make images`
+	@$(BIN)/pytest -m containers tests/containers --durations=8 $(ARGS)
+
+compose-up: $(STAMP) ## the whole stack in containers, from images made here
+	@$(MAKE) --no-print-directory images
+	@deploy/compose.sh up
+
+compose-down: ## stop the stack in containers; its volumes stay
+	@deploy/compose.sh down
+
 schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas
 
