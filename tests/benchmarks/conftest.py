@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from cbi_common.testing.standard import StandardRun
+from cbi_common.testing.standard import standard_run as measured
 
 Record = Callable[..., None]
 
@@ -31,3 +35,11 @@ def record() -> Iterator[Record]:
     for name, figure in figures.items():
         budget, share = figure.get("budget", ""), figure.get("share_of_budget", "")
         print(f"{name:40} {figure['value']:>10} {figure['unit']:6} {budget:>8} {share:>6}")
+
+
+@pytest.fixture(scope="session")
+def standard_run(tmp_path_factory: pytest.TempPathFactory) -> StandardRun:
+    """The whole catalogue on the real tables, cold and one more day; BENCH_LAKE keeps it for the next time."""
+    kept = os.environ.get("BENCH_LAKE")
+    lake = Path(kept) if kept else tmp_path_factory.mktemp("standard") / "lake"
+    return measured(os.environ.get("REAL_WAREHOUSE", "../shared/data/warehouse"), lake)

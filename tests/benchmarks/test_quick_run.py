@@ -52,20 +52,3 @@ def test_quick_profile_on_real_tables(tmp_path: Path, record: Record) -> None:
     record("quick, one more day: wall", more, "s")
     record("quick, one more day / cold", more / cold, "")
     assert third["timings"]["fit_cpu_s"] < first["timings"]["fit_cpu_s"]
-
-
-def test_start_up(record: Record, tmp_path: Path) -> None:
-    seconds("--help")
-    record("cbi --help, best of 5", min(seconds("--help") for _ in range(5)), "s", budget=0.4)
-    start = time.perf_counter()
-    lake = str(tmp_path / "lake")
-    stack = subprocess.Popen([CBI, "up", "--lake", lake, "--port", "0"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert stack.stdout is not None
-        for line in stack.stdout:
-            if "services are up" in line:
-                break
-        record("embedded stack ready", time.perf_counter() - start, "s", budget=5)
-    finally:
-        stack.terminate()
-        assert stack.wait(20) == 0

@@ -1,0 +1,66 @@
+"""Accuracy and cost of a standard run beside what a user would pick instead: same closes, cutoffs, rows and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cbi_common.core.horizon import Horizon
+from cbi_common.storage.lake import Lake
+from cbi_common.testing.contest import Course, Standing
+from cbi_common.testing.page import number, percent, table, write_section
+from cbi_common.testing.peers import Answer, Peer, ask
+from cbi_common.testing.standard import StandardRun
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.real_data, pytest.mark.timeout(4 * 3600)]
+
+WEEKLY, MONTHLY = 5, 20
+PEERS = (Peer("statistical", WEEKLY), Peer("curve", WEEKLY), Peer("trees", MONTHLY), Peer("automatic", MONTHLY))
+Record = Callable[..., None]
+
+
+def test_beside_what_a_user_would_pick_instead(standard_run: StandardRun, record: Record) -> None:
+    course = Course.of_run(Lake(str(standard_run.lake)), standard_run.report["run_id"])
+    answers = [ask(peer, course) for peer in PEERS]
+    standings = list(_standings(course, answers))
+    record("peers: fewest rows a contender is scored on", min(s.n for s in standings), "")
+    for standing in standings:
+        served = standing.served_winkler / standing.winkler if standing.winkler else None
+        assert served is not None, f"{standing.contender} gave no band"
+        record(f"{standing.contender}, {standing.horizon}: Winkler, served / theirs", served, "")
+    _write(standings, answers, standard_run)
+
+
+def _standings(course: Course, answers: list[Answer]) -> Iterator[Standing]:
+    for answer in answers:
+        for name, horizons in answer.forecasts.items():
+            for horizon in Horizon:
+                yield course.stand(name, horizon, horizons[horizon], answer.peer.every)
+
+
+def _write(standings: list[Standing], answers: list[Answer], run: StandardRun) -> None:
+    rows = [
+        (
+            *(s.horizon, s.contender, s.n, s.independent, percent(s.no_change_mape), percent(s.mape)),
+            *(percent(s.skill, sign=True), number(s.dm_p, 2), percent(s.served_skill, sign=True, digits=2)),
+            *(number(s.served_better_p, 3), percent(s.coverage, digits=0), percent(s.served_coverage, digits=0)),
+            *(number(s.winkler, 1), number(s.served_winkler, 1)),
+        )
+        for s in sorted(standings, key=lambda s: s.horizon.sessions)
+    ]
+    header = (
+        *("", "contender", "n", "independent", "no-change MAPE", "MAPE", "skill", "beats no-change p", "served skill"),
+        *("served beats it p", "covers", "served", "Winkler", "served"),
+    )
+    write_section("peers", table(header, rows))
+    costs = [
+        (
+            *(f"{a.peer.script} ({', '.join(f'{n} {v}' for n, v in a.cost.versions.items())})", a.cost.cutoffs),
+            *(a.cost.fits, f"{a.cost.cpu_s:,.0f}", f"{a.cost.wall_s:,.0f}", f"{a.cost.cpu_s / a.cost.cutoffs:.1f}"),
+        )
+        for a in answers
+    ]
+    write_section(
+        "peers-cost", table(("", "cutoffs", "fits", "CPU s", "wall s", "CPU s per cutoff"), [*costs, run.cost()])
+    )
