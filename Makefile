@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/d
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+PEERS := var/peers
 PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
@@ -39,21 +40,13 @@ check: $(STAMP) ## ruff, mypy and the import contracts
 format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-bench: $(STAMP) ## measured figures, as ratios in one run
+bench: $(STAMP) $(PEERS)/.ready ## measured figures, as ratios in one run, beside what others would pick (docs/benchmarks.md)
 	@$(BIN)/pytest -m benchmark tests/benchmarks tests/e2e -s $(ARGS)
 
-images: $(STAMP) ## every image of compose.yaml, with stand-ins where no image registry answers (docs/containers.md)
-	@deploy/images.sh
-
-test-containers: $(STAMP) ## the tests of images and compose.yaml; needs Docker and `make images`
-	@$(BIN)/pytest -m containers tests/containers --durations=8 $(ARGS)
-
-compose-up: $(STAMP) ## the whole stack in containers, from images made here
-	@$(MAKE) --no-print-directory images
-	@deploy/compose.sh up
-
-compose-down: ## stop the stack in containers; its volumes stay
-	@deploy/compose.sh down
+$(PEERS)/.ready: tests/benchmarks/peers/requirements.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas
