@@ -48,6 +48,19 @@ $(PEERS)/.ready: tests/benchmarks/peers/requirements.txt
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+images: $(STAMP) ## every image of compose.yaml, with stand-ins where no image registry answers (docs/containers.md)
+	@deploy/images.sh
+
+test-containers: $(STAMP) ## the tests of images and compose.yaml; needs Docker and `make images`
+	@$(BIN)/pytest -m containers tests/containers --durations=8 $(ARGS)
+
+compose-up: $(STAMP) ## the whole stack in containers, from images made here
+	@$(MAKE) --no-print-directory images
+	@deploy/compose.sh up
+
+compose-down: ## stop the stack in containers; its volumes stay
+	@deploy/compose.sh down
+
 schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas
 
