@@ -9,7 +9,7 @@ PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.t
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
 .DEFAULT_GOAL := help
-.PHONY: help accounts setup run up test check format bench schemas dashboards features pictures metal metal-off lock clean
+.PHONY: help accounts setup run up test check format bench images test-containers compose-up compose-down schemas dashboards features pictures metal metal-off lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
