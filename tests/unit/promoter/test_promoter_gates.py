@@ -157,3 +157,134 @@ def test_what_speaks_against_a_candidate_is_named():
     assert "0.990" in found.detail
     assert "cl_return_5, palm_return_5" in gates(replace(GOOD, signs=AGAINST), "plan")["shap_signs"].detail
     assert "refused 3 rows" in gates(benchmark(refused={LATE: 3}), "plan")["benchmark"].detail
+
+
+MANY = Signs(agree=("a", "b"), disagree=("c", "d", "e", "f", "g", "h"), n_past=40)
+WRONG = tuple(replace(DOWN, feature=name, rises=0.001) for name in "abcde")
+
+
+@pytest.mark.parametrize(
+    ("gate", "evidence", "detail"),
+    [
+        ("benchmark", GOOD, "2.60% against 3.00% on 250 common rows"),
+        (
+            "benchmark",
+            replace(GOOD, benchmark=None),
+            "no table of benchmark predictions to compare with; candidate MAPE 3.00%; best member: lgbm",
+        ),
+        (
+            "benchmark",
+            replace(metrics(mape=None), benchmark=None, best_member=None, declared_mape=0.9),
+            "no table of benchmark predictions to compare with; candidate not scored"
+            "; declared, and not compared with: 90.00%",
+        ),
+        (
+            "benchmark",
+            replace(benchmark(n=47, refused={"b": 1, "a": 2}), declared_mape=0.5),
+            "only 47 common rows, 48 are needed; refused 2 rows: a; refused 1 rows: b"
+            "; declared, and not compared with: 50.00%",
+        ),
+        ("r2", GOOD, "worst of 2 years is 2022 (n 52); no-change there 0.950"),
+        ("r2", replace(GOOD, years=()), "no calendar year of targets with 12 cutoffs"),
+        ("shap_signs", GOOD, "2 of 2 drivers over 60 cutoffs"),
+        (
+            "shap_signs",
+            replace(GOOD, signs=MANY),
+            "2 of 8 drivers over 40 cutoffs; against their sign: c, d, e, f and 2 more",
+        ),
+        ("shap_signs", replace(GOOD, signs=Signs((), (), 60)), "no signed driver said anything at 60 past cutoffs"),
+        ("shap_signs", replace(GOOD, signs=None), "the forecast has not been explained"),
+        ("monotone", GOOD, "2 of 2 drivers that it heeds"),
+        (
+            "monotone",
+            replace(GOOD, responses=(UP, FLAT, *WRONG[:4])),
+            "1 of 5 drivers that it heeds; not monotone: a, b, c, d",
+        ),
+        (
+            "monotone",
+            replace(GOOD, responses=WRONG),
+            "0 of 5 drivers that it heeds; not monotone: a, b, c, d and 1 more",
+        ),
+        ("monotone", replace(GOOD, responses=(FLAT, FLAT)), "the forecast heeds none of 2 signed drivers"),
+        (
+            "monotone",
+            replace(GOOD, responses=None, unperturbed="no model"),
+            "the live models could not be perturbed: no model",
+        ),
+        (
+            "leak_audit",
+            GOOD,
+            "purge and split checks passed on 900 rows of 3 members"
+            "; the past stood still at 5 cutoffs and 1 planted leaks were found",
+        ),
+        (
+            "leak_audit",
+            replace(GOOD, leakage=None),
+            "purge and split checks passed on 900 rows of 3 members"
+            "; no poisoning proof of this program and market: run `cbi verify leakage`",
+        ),
+        ("leak_audit", replace(GOOD, purge=Purge(0, 0, ())), "no predictions to check"),
+        (
+            "leak_audit",
+            replace(
+                benchmark(refused={LATE: 3}), purge=Purge(1, 2, ("x",)), split_problems=("y",), too_good=("z",),
+                leakage=PROOF.model_copy(update={"leaks": {"3": "served: y_hat"}}),
+            ),
+            "purge check: x; split check: y; too good: z; poisoning proof: " + PROOF.model_copy(
+                update={"leaks": {"3": "served: y_hat"}}
+            ).problems[0] + "; 3 benchmark rows were made when their outcome was known",
+        ),
+        ("refits", GOOD, "least often refitted member with a weight: lgbm"),
+        ("refits", replace(GOOD, refits=None), "the candidate is no-change: nothing was fitted"),
+        (
+            "regime_accuracy",
+            GOOD,
+            "same-day accuracy against the rule labels, which are a function of the classifier's inputs",
+        ),
+        ("regime_accuracy", replace(GOOD, regime_accuracy=None), "no regime label is known"),
+        ("skill", GOOD, "over 252 cutoffs"),
+        ("skill", metrics(skill=None), "too few matured cutoffs"),
+        ("significance", GOOD, "60.0 effective windows"),
+        ("significance", metrics(dm_p=None, n_effective=5.92), "only 5.9 effective windows: no p-value"),
+        ("coverage", GOOD, "90 % band over all scored cutoffs"),
+        ("coverage", replace(GOOD, coverage_90=None), "no scored cutoff has a band"),
+        ("plausible", GOOD, "R2 against no-change; more than this suggests a leak"),
+        ("plausible", SIMULATED, "R2 against no-change; whoever knows this market reaches 0.450"),
+        (
+            "plausible",
+            replace(SIMULATED, ceiling_r2=None),
+            "simulated market: what can be known of it is not attached, run `cbi verify ceiling`",
+        ),
+        ("plausible", replace(GOOD, r2_against_no_change=None), "too few matured cutoffs"),
+    ],
+)  # fmt: skip
+def test_every_outcome_says_why(gate, evidence, detail):
+    assert next(gates(evidence, p)[gate].detail for p in ("plan", "relative") if gate in gates(evidence, p)) == detail
+
+
+@pytest.mark.parametrize(
+    ("policy", "gate", "evidence", "passes"),
+    [
+        ("plan", "benchmark", benchmark(mape=0.45, benchmark_mape=0.5), True),
+        ("plan", "benchmark", benchmark(n=48), True),
+        ("plan", "r2", replace(GOOD, years=(YearScore(2021, 50, 0.95, 0.9),)), False),
+        ("relative", "shap_signs", replace(GOOD, signs=replace(MANY, disagree=("c", "d"))), True),
+        ("plan", "shap_signs", replace(GOOD, signs=replace(MANY, disagree=("c", "d"))), False),
+        ("plan", "refits", replace(GOOD, refits=("lgbm", 60)), True),
+        ("relative", "coverage", replace(GOOD, coverage_90=0.85), True),
+        ("relative", "plausible", replace(GOOD, r2_against_no_change=0.2), True),
+        ("relative", "plausible", replace(SIMULATED, r2_against_no_change=0.5, ceiling_r2=0.45), True),
+        ("relative", "plausible", replace(SIMULATED, r2_against_no_change=0.51, ceiling_r2=0.45), False),
+    ],
+)
+def test_at_the_threshold(policy, gate, evidence, passes):
+    assert gates(evidence, policy)[gate].passed == passes
+
+
+def test_the_report_says_who_was_judged_and_against_what():
+    report = judge(GOOD, load_policies())
+    assert report.candidate == "ensemble"
+    assert {g.id: g.threshold for g in report.policies["plan"].gates} == {
+        g.id: g.threshold for p in load_policies() if p.id == "plan" for g in p.gate
+    }
+    assert {g.evidence for g in report.policies["plan"].gates if g.id != "refits"} == {()}
