@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+_LONGEST = 2_000
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
 
 class CbiError(Exception):
     """Base of every error that a person may read.
@@ -25,7 +31,10 @@ class CbiError(Exception):
     def line(self) -> str:
         """Return the message on one line: ``where: what; hint``."""
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return " ".join((f"{head}; {self.hint}" if self.hint else head).split())
+        line = " ".join((f"{head}; {self.hint}" if self.hint else head).split())
+        # Names of columns and files come from outside: one may hold what a terminal obeys.
+        shown = line if line.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in line)
+        return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
 
 
 class UsageError(CbiError):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    StringConstraints,
+    ValidationError,
+)
 
 from cbi_common.core.errors import ContractError
 from cbi_common.core.identity import derived_id
+from cbi_common.events.wire import complaint, decode
 
 DataT = TypeVar("DataT", bound="EventData", covariant=True)
 
@@ -18,6 +26,8 @@ MarketId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 LakeKey = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+$", max_length=300)
 ]
+Identity = Annotated[str, StringConstraints(pattern=r"^[ -~]+$", min_length=1, max_length=200)]
+"""Printable ASCII: it stands in headers, logs and addresses."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -77,15 +87,15 @@ class Envelope(Contract, Generic[DataT]):
     """
 
     specversion: Literal["1.0"] = "1.0"
-    id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    source: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    id: Identity
+    source: Identity
     type: str
     subject: str
-    time: datetime
+    time: AwareDatetime
     datacontenttype: Literal["application/json"] = "application/json"
     dataschema: str
-    correlationid: str
-    causationid: str | None = None
+    correlationid: Identity
+    causationid: Identity | None = None
     data: SerializeAsAny[DataT]
 
     @staticmethod
@@ -134,13 +144,15 @@ def parse(payload: bytes, *, subject: str, stream: str, sequence: int, now: date
     """
     cls = EventData.for_subject(subject)
     try:
-        raw = json.loads(payload)
-    except (ValueError, RecursionError) as error:
+        raw = decode(payload)
+    except ValueError as error:
         raise ContractError(f"not JSON: {error}", where=subject, hint="publish a JSON object") from error
     if not isinstance(raw, dict):
         raise ContractError(f"a JSON {type(raw).__name__}, not an object", where=subject, hint='publish {"key": value}')
     if "specversion" in raw and raw.get("type") != subject:
-        raise ContractError(f"type says {raw.get('type')!r}", where=subject, hint="publish it on its own subject")
+        raise ContractError(
+            f"type says {complaint(repr(raw.get('type')))}", where=subject, hint="publish it on its own subject"
+        )
     try:
         if "specversion" in raw:
             envelope = Envelope[cls].model_validate(raw)  # type: ignore[valid-type]
@@ -154,6 +166,7 @@ def parse(payload: bytes, *, subject: str, stream: str, sequence: int, now: date
 
 
 def _explain(error: ValidationError) -> str:
-    parts = [f"{'.'.join(str(p) for p in e['loc']) or 'object'}: {e['msg']}" for e in error.errors()[:3]]
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    parts = [complaint(f"{'.'.join(str(p) for p in e['loc']) or 'object'}: {e['msg']}") for e in errors[:3]]
     more = error.error_count() - len(parts)
     return "; ".join(parts) + (f" (and {more} more)" if more > 0 else "")

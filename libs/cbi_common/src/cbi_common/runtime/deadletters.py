@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 from datetime import datetime
 from typing import Any
 
 from nats.aio.msg import Msg
 from pydantic import BaseModel, ConfigDict
 
+from cbi_common.events.wire import decode
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.streams import DEAD_PREFIX
 
@@ -75,8 +75,8 @@ def payload_fields(data: bytes) -> dict[str, Any]:
 def correlation_of(data: bytes) -> str | None:
     """Return the correlation id of a payload that may be anything."""
     try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError):
+        raw = decode(data)
+    except ValueError:
         return None
     found = raw.get("correlationid") if isinstance(raw, dict) else None
     return found if isinstance(found, str) else None

@@ -13,7 +13,7 @@ from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import types
 
-from cbi_common.core.errors import InfrastructureError
+from cbi_common.core.errors import DataError, InfrastructureError
 from cbi_common.storage.bigquery_project import Project
 from cbi_common.storage.day_range import DayRange
 
@@ -76,13 +76,27 @@ def stream_answer(project: Project, job: bigquery.QueryJob, columns: tuple[str, 
         yield _ordered(batch, columns)
 
 
+def quoted(name: str) -> str:
+    """Return a column's name as it stands in BigQuery's SQL, where no value is ever written but days.
+
+    Raises
+    ------
+    DataError
+        For a name that would end its own quotes, which BigQuery gives no column.
+    """
+    if "`" in name or "\\" in name or not name.isprintable():
+        raise DataError(f"column {name[:100]!r} cannot be named in a query", where="BigQuery", hint="rename it")
+    return f"`{name}`"
+
+
 def restriction(days: DayRange, kind: str) -> str:
     """Return the range as BigQuery's SQL over a column of type DATE, DATETIME or TIMESTAMP."""
-    parts = [f"`{days.column}` IS NOT NULL"]
+    column = quoted(days.column)
+    parts = [f"{column} IS NOT NULL"]
     if days.first is not None:
-        parts.append(f"`{days.column}` >= {kind} '{days.first}'")
+        parts.append(f"{column} >= {kind} '{days.first}'")
     if days.last is not None:
-        parts.append(f"`{days.column}` < {kind} '{days.last + timedelta(days=1)}'")
+        parts.append(f"{column} < {kind} '{days.last + timedelta(days=1)}'")
     return " AND ".join(parts)
 
 

@@ -31,6 +31,9 @@ SIMULATED_MARK = b"cbi.simulated"
 """Key in the schema metadata of every Parquet table that `cbi simulate` writes."""
 
 _SEED = 7
+_MOST_VALUES = 200_000_000
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What Arrow raises for a file that is none; the last for names that are no text."""
 
 
 class Warehouse(Protocol):
@@ -91,7 +94,9 @@ class FolderWarehouse:
         where = f"warehouse {folder}"
         if not folder.is_dir():
             raise UsageError("no such folder", where=where, hint="give a folder of DATASET.TABLE.parquet files")
-        self._files = {f.stem: f for f in sorted(folder.glob("*.parquet")) if TABLE_NAME.fullmatch(f.stem)}
+        # A link may lead elsewhere, as to another disk; what is no file (a pipe) would be waited for without end.
+        found = (f for f in sorted(folder.glob("*.parquet")) if TABLE_NAME.fullmatch(f.stem) and f.is_file())
+        self._files = {f.stem: f for f in found}
         if not self._files:
             raise UsageError("no tables in the folder", where=where, hint="put DATASET.TABLE.parquet files there")
 
@@ -125,6 +130,7 @@ class FolderWarehouse:
         """
         file, names = self._open(table), None if columns is None else list(columns)
         require(table, file.schema_arrow, columns, days)
+        _require_bearable(table, file, names)
         try:
             if days is None:
                 found = file.read(columns=names)
@@ -133,7 +139,7 @@ class FolderWarehouse:
             else:  # there is nothing to leave out, and importing the scanner takes longer than reading
                 read = file.read(columns=None if names is None else list(dict.fromkeys((*names, days.column))))
                 found = days.of(read) if names is None else days.of(read).select(names)
-        except (pa.ArrowException, OSError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(table, error) from error
         return found.replace_schema_metadata(None)
 
@@ -151,9 +157,11 @@ class FolderWarehouse:
     def _open(self, table: str) -> pq.ParquetFile:
         path = self._path(table)
         try:
-            return pq.ParquetFile(path)
-        except (pa.ArrowException, OSError) as error:
+            file = pq.ParquetFile(path)
+            assert file.schema_arrow is not None  # a footer whose types make no sense shows here
+        except _UNREADABLE as error:
             raise _unreadable(table, error) from error
+        return file
 
     def _path(self, table: str) -> Path:
         # Names are looked up in the listing and never joined to a path: no name can lead out of the folder.
@@ -166,8 +174,18 @@ class FolderWarehouse:
 def _is_marked(path: Path) -> bool:
     try:
         return SIMULATED_MARK in (pq.read_schema(path).metadata or {})
-    except (pa.ArrowException, OSError):
+    except _UNREADABLE:
         return False  # what cannot be read is refused when it is asked for
+
+
+def _require_bearable(table: str, file: pq.ParquetFile, names: list[str] | None) -> None:
+    """Refuse what a small file can claim and no memory holds: a billion equal values take a few bytes in Parquet."""
+    about = file.metadata
+    rows = max(about.num_rows, sum(about.row_group(i).num_rows for i in range(about.num_row_groups)))
+    wide = about.num_columns if names is None else len(names)
+    if rows * wide > _MOST_VALUES:
+        what = f"{rows:,} rows of {wide} columns are more than one read takes ({_MOST_VALUES:,} values)"
+        raise DataError(what, where=table, hint="ask for fewer columns, or split the table")
 
 
 def require_columns(table: str, schema: pa.Schema, columns: tuple[str, ...]) -> None:

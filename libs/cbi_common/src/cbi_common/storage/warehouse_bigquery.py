@@ -11,7 +11,7 @@ from google.cloud import bigquery
 from cbi_common.core.errors import DataError, TransientError, UsageError
 from cbi_common.core.identity import digest
 from cbi_common.storage.bigquery_project import Project
-from cbi_common.storage.bigquery_stream import Selection, restriction, stream, stream_answer
+from cbi_common.storage.bigquery_stream import Selection, quoted, restriction, stream, stream_answer
 from cbi_common.storage.bigquery_url import RESULTS_DATASET, RESULTS_LABEL, parse_place
 from cbi_common.storage.day_range import DayRange
 from cbi_common.storage.read_cost import column_bytes
@@ -173,7 +173,7 @@ class BigQueryWarehouse:
         return self._project.query(self._select(table, columns) + where)
 
     def _select(self, table: str, columns: tuple[str, ...]) -> str:
-        names = ", ".join(f"`{name}`" for name in columns)
+        names = ", ".join(map(quoted, columns))
         return f"SELECT {names} FROM {self._quoted(table)}"  # noqa: S608 - names come from the schema
 
     def _quoted(self, table: str) -> str:

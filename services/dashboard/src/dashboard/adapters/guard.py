@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cbi_common.runtime.settings import Settings
+from dashboard.adapters.gateway import default_gateway
 from dashboard.domain.bucket import Buckets
 
 COOKIE = "cbi_session"
@@ -47,12 +48,15 @@ class Access:
     user_header : str, optional
         Header in which a proxy that knows the person gives the name.
     proxies : addresses from which that header is believed
+    gateway : callable, optional
+        Returns the address of the host, from which alone anybody may come; None: from anywhere.
     rate, burst : requests a second of one client, and at once
     """
 
     token: str | None = field(default=None, repr=False)
     user_header: str | None = None
     proxies: frozenset[str] = frozenset(_LOOPBACK)
+    gateway: Callable[[], str | None] | None = None
     rate: float = 200.0
     burst: float = 400.0
     secret: bytes = field(default=b"", repr=False)
@@ -67,6 +71,7 @@ class Access:
             token=settings.dashboard_login,
             user_header=settings.dashboard_user_header,
             proxies=frozenset(settings.dashboard_proxies),
+            gateway=default_gateway if settings.dashboard_gateway else None,
             secret=secrets.token_bytes(32),
         )
 
@@ -74,6 +79,10 @@ class Access:
     def needed(self) -> bool:
         """Whether one must log in."""
         return self.token is not None or self.user_header is not None
+
+    def near(self, client: str) -> bool:
+        """Return whether nobody but a person at this machine can have come from this address."""
+        return self.gateway is None or client in _LOOPBACK or client == self.gateway()
 
     @property
     def csrf(self) -> str:
@@ -106,7 +115,8 @@ class Access:
         except CookieError:
             return False
         until, _, signed = (found.value if found else "").partition(".")
-        good = hmac.compare_digest(signed, self._sign(until))
+        # Of bytes: a cookie may hold letters that a comparison of texts does not take.
+        good = hmac.compare_digest(signed.encode(), self._sign(until).encode())
         return self.token is not None and good and until.isdecimal() and int(until) > self.clock()
 
     def _sign(self, text: str) -> str:
@@ -152,6 +162,8 @@ class Guard:
         wait = self._attempts.take(client, now) if changes else self._requests.take(client, now)
         if wait:
             return _no(429, f"too many requests; try again in {wait:.0f} s", {"retry-after": str(int(wait) + 1)})
+        if not self._access.needed and not self._access.near(client):
+            return _no(403, "without a login this dashboard answers its own host alone")
         if not self._access.needed and _host(headers) not in _LOOPBACK:
             return _no(421, "this address is not this dashboard's: it answers on the loopback interface only")
         if changes and not _from_here(headers):

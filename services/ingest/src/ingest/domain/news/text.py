@@ -68,13 +68,19 @@ def clean(raw: str) -> str:
     'Palm oil & soy rise.'
     """
     stripper = _Stripper()
-    stripper.feed(raw[:MOST_RAW])
+    stripper.feed(_with_whole_tags(raw[:MOST_RAW]))
     stripper.close()
     # Entities are often escaped twice, by the feed and by whoever stored it.
     plain = html.unescape("".join(stripper.parts))
     plain = unicodedata.normalize("NFKC", plain)
     plain = "".join(c if c.isprintable() else " " for c in plain)
     return " ".join(_BOILERPLATE.sub(" ", plain).split())[:MOST].strip()
+
+
+def _with_whole_tags(raw: str) -> str:
+    """Take out what opens a tag that nothing closes: the parser looks for its end from every one of them anew."""
+    whole, end, rest = raw.rpartition(">")
+    return whole + end + rest.replace("<", " ")
 
 
 def is_garbled(raw: str) -> bool:
