@@ -9,7 +9,7 @@ PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.t
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
 .DEFAULT_GOAL := help
-.PHONY: help accounts setup run up test check format bench images test-containers compose-up compose-down schemas dashboards features pictures metal metal-off lock clean
+.PHONY: help accounts setup run up test prove check format bench images test-containers compose-up compose-down schemas dashboards features pictures metal metal-off lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,8 +29,11 @@ run: $(STAMP) ## one complete pass over the simulated market
 up: $(STAMP) ## the embedded stack, staying, with the page on 127.0.0.1:8050
 	@$(BIN)/cbi up $(ARGS)
 
-test: check ## lint, types, architecture and every test
+test: check ## lint, types, architecture and every test that takes no minutes
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+prove: $(STAMP) ## the tests that take minutes: poisoning, kills, replay, services left out, fits that are resumed
+	@$(BIN)/pytest -m proof -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP) ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .

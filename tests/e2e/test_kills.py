@@ -26,7 +26,7 @@ from cbi_common.runtime.journal import Journal
 from cbi_common.testing.fleet import Fleet
 from cbi_common.testing.loopback import SERVICES
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.proof]
 
 KILLS_IN_A_ROW = 3
 

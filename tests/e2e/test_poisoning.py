@@ -9,6 +9,7 @@ import pytest
 
 from cbi_common.testing.proving import LEAKS, Task, finds_planted, poisoned, stands_still
 
+pytestmark = [pytest.mark.e2e, pytest.mark.proof, pytest.mark.real_data, pytest.mark.timeout(900)]
 AS_OF = "2025-05-16"
 
 
@@ -22,16 +23,10 @@ def copies(task: Task) -> dict[int, Path]:
     return {cutoff: poisoned(task, cutoff) for cutoff in task.cutoffs}
 
 
-@pytest.mark.e2e
-@pytest.mark.real_data
-@pytest.mark.timeout(900)
 def test_the_future_changes_nothing_before_it(task: Task, copies: dict[int, Path]) -> None:
     assert stands_still(task, copies) == dict.fromkeys(task.cutoffs)
 
 
-@pytest.mark.e2e
-@pytest.mark.real_data
-@pytest.mark.timeout(900)
 def test_every_planted_leak_is_found(task: Task, copies: dict[int, Path], tmp_path: Path) -> None:
     cutoff = task.cutoffs[2]
     found = finds_planted(replace(task, home=str(tmp_path)), cutoff, copies[cutoff])

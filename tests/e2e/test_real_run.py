@@ -12,7 +12,7 @@ import pytest
 
 from cbi_common.core.horizon import Horizon
 
-pytestmark = [pytest.mark.e2e, pytest.mark.real_data, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.proof, pytest.mark.real_data, pytest.mark.timeout(900)]
 
 Cbi = Callable[..., "subprocess.CompletedProcess[str]"]
 HORIZONS = [str(h) for h in Horizon]

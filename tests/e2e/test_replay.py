@@ -17,7 +17,7 @@ import pytest
 
 from cbi_common.timeseries.calendar import session_date, session_number
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.proof]
 
 Cbi = Callable[..., subprocess.CompletedProcess[str]]
 

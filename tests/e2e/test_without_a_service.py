@@ -18,7 +18,7 @@ from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.settings import Settings
 from cbi_common.testing.loopback import SERVICES
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.proof]
 
 DEADLINE_S = 8.0
 HELD_UP = ("ensemble", "ingest")

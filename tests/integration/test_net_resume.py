@@ -24,6 +24,7 @@ from trainer_metal.adapters.checkpoints import Checkpoints, FitCheckpoints
 from trainer_metal.domain.checkpoint import Checkpoint
 from trainer_metal.environment import ENVIRONMENT
 
+pytestmark = pytest.mark.proof
 DATA = random_dataset(500, columns=3)
 EPOCHS = 80
 PARAMS = {"units": [8], "epochs": EPOCHS, "batch": 16, "learning_rate": 0.01, "l2": 0.001, "dropout": 0.3}

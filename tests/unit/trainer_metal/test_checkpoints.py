@@ -26,6 +26,7 @@ from trainer_metal.adapters.keras_dense import Dense, Params
 from trainer_metal.adapters.keras_sequence import SequenceNet
 from trainer_metal.domain.checkpoint import Checkpoint
 
+pytestmark = pytest.mark.proof
 HORIZONS = (Horizon.W1, Horizon.M1)
 DATA = random_dataset(400)
 COMMON = {"epochs": 4, "batch": 16, "learning_rate": 0.01, "l2": 0.001, "dropout": 0.3}

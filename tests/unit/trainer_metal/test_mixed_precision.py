@@ -17,6 +17,7 @@ from trainer_metal.adapters.keras_dense import Dense
 from trainer_metal.adapters.keras_sequence import SequenceNet
 from trainer_metal.domain.placement import CPU, GPU
 
+pytestmark = pytest.mark.proof
 HORIZONS = (Horizon.W1, Horizon.M1)
 DATA = random_dataset(300)
 COMMON = {"epochs": 2, "batch": 16, "learning_rate": 0.01, "l2": 0.001, "dropout": 0.3}

@@ -62,6 +62,7 @@ def test_the_net_computes_what_keras_computes(kind):
     assert again.forward(x[0]).tobytes() == net.forward(x[0]).tobytes()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["gru_attention", "tcn"])
 def test_equal_rows_and_seed_give_equal_bits_and_what_comes_later_none(kind):
     artifact = fit(kind, epochs=1)

@@ -52,6 +52,7 @@ def test_what_the_net_has_not_learned_is_ewma() -> None:
     assert said == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.proof
 def test_equal_rows_and_seed_give_equal_bits_and_what_comes_later_none(artifact: bytes) -> None:
     assert DenseVolatility().fit(DATA, HORIZONS, PARAMS, ONES, 1) == artifact
     short = DATA.until(600)
