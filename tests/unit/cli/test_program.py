@@ -9,7 +9,9 @@ from cbi_common.runtime import cli
 from cbi_common.runtime.cli import OneLine, main
 
 HEAVY = {"pydantic", "numpy", "pandas", "pyarrow", "nats", "faststream", "rich", "fastapi", "mlflow", "lightgbm"}
-OWN = {"run", "up", "service", "simulate", "publish", "status", "trace", "dead", "verify", "doctor"}
+OWN = {
+    "run", "up", "service", "simulate", "publish", "status", "trace", "dead", "verify", "doctor", "backup", "restore",
+}  # fmt: skip
 BROUGHT = {
     "explain", "forecast", "gates", "leaderboard", "regime", "validate", "backtest", "benchmark", "card", "champion",
     "promote", "rollback", "shadow", "package", "serve",

@@ -20,7 +20,10 @@ import click
 from cbi_common.core.errors import CbiError, InfrastructureError
 
 _GROUP = "cbi.commands"
-_OWN = ("run", "replay", "up", "service", "simulate", "publish", "status", "trace", "dead", "verify", "doctor")
+_OWN = (
+    "run", "replay", "up", "service", "simulate", "publish", "status", "trace", "dead", "verify", "doctor", "backup",
+    "restore",
+)  # fmt: skip
 _UNEXPECTED = 5
 _INTERRUPTED = 130
 
