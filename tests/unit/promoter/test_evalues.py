@@ -72,8 +72,16 @@ def test_it_is_the_mean_over_streams_and_stakes_of_a_naive_loop(rows: list[tuple
     assert e_value(Pairs(np.arange(len(rows)), a, b, y), H) == pytest.approx(np.mean(capitals))
 
 
-def test_a_horizon_says_how_long_it_takes_at_least() -> None:
-    n = least_sessions(H)
-    perfect = market(n, 5)
-    assert e_value(Pairs(np.arange(n), np.zeros(n), perfect, perfect), H) >= DECIDES
-    assert least_sessions(252) > 5 * 252
+@pytest.mark.parametrize("horizon", [1, 5, 21, 63])
+def test_a_horizon_says_how_long_the_best_takes(horizon: int) -> None:
+    """Day by day: every forecast comes true, the newest are not known yet, and somebody looks every evening."""
+
+    def seen(n: int) -> float:
+        sessions = np.arange(100, 100 + n)
+        actual = np.where(sessions + horizon < 100 + n, 0.02, np.nan)
+        return e_value(Pairs(sessions, np.zeros(n), np.full(n, 0.02), actual), horizon)
+
+    n = least_sessions(horizon)
+    assert seen(n) >= DECIDES
+    assert max(seen(earlier) for earlier in range(1, n)) < DECIDES
+    assert least_sessions(252) > 10 * 252

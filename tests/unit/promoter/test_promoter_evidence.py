@@ -1,10 +1,18 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
+from cbi_common.core.horizon import Horizon
+from cbi_common.events.base import LakeRef
+from cbi_common.events.forecast import LiveMember
+from cbi_common.events.training import Metrics
+from cbi_common.timeseries.dataset import Dataset
 from promoter.domain.evidence import (
     best_member,
     least_refits,
     purge_problems,
+    split_problems,
     yearly_r2,
 )
 
@@ -80,5 +88,66 @@ def test_least_refitted_member_with_a_weight():
     assert least_refits({"lgbm": 0.0, "no_change": 1.0}, refits) is None
 
 
+def test_of_two_as_seldom_refitted_the_first_by_name_is_told():
+    assert least_refits({"b": 0.5, "a": 0.4, "unknown": 0.1}, {"b": 7, "a": 7}) == ("a", 7)
+
+
 def test_no_scored_member_is_no_best_member():
     assert best_member({}) is None
+    assert best_member({"new": scored(None)}) is None
+
+
+def test_the_best_member_has_the_highest_skill():
+    assert best_member({"a": scored(-0.2), "b": scored(0.1), "c": scored(0.02), "new": scored(None)}) == "b"
+
+
+def scored(skill):
+    nothing = dict.fromkeys(list(Metrics.model_fields)[2:])
+    return LiveMember(
+        weight=0.5, y_hat=0.0, family="trees", learner="lightgbm", dataset="full", artifact=None,
+        predictions=LakeRef(key="predictions/x", sha256="0" * 64, size_bytes=1),
+        metrics=Metrics(n=9, n_effective=9.0, **{**nothing, "skill": skill}),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ahead(Dataset):
+    """Looks ``rows`` sessions further than it is asked to, or knows outcomes ``known`` sessions too early."""
+
+    rows: int = 0
+    known: int = 0
+
+    def until(self, session):
+        return super().until(session + self.rows)
+
+    def targets(self, horizon):
+        last = self.sessions[-1] if len(self.sessions) else 0
+        early = self.sessions + horizon.sessions <= last + self.known
+        return np.where(early, 0.01, np.nan)
+
+
+def ahead(n=60, **leak):
+    sessions = np.arange(n, dtype=np.int64)
+    dates = np.datetime64("2024-01-01") + sessions
+    return Ahead(sessions, dates, np.linspace(40, 60, n), np.zeros((n, 1)), ("x",), **leak)
+
+
+def test_a_split_that_keeps_to_the_past_has_no_problems():
+    assert split_problems(ahead(), np.array([0, 3, 21, 42, 59]), Horizon.W1) == ()
+    assert split_problems(ahead(), np.array([], dtype=np.int64), Horizon.W1) == ()
+    assert split_problems(ahead(), np.array([-5]), Horizon.W1) == ()  # before the first row there is nothing to see
+
+
+def test_rows_from_after_a_refit_are_told():
+    assert split_problems(ahead(rows=1), np.array([21, 42]), Horizon.W1) == (
+        "the refit of session 21 sees rows from after it",
+        "the refit of session 21 learns an outcome of session 22",
+        "the refit of session 42 sees rows from after it",
+        "the refit of session 42 learns an outcome of session 43",
+    )
+
+
+def test_an_outcome_known_too_early_is_told():
+    assert split_problems(ahead(known=2), np.array([21]), Horizon.W1) == (
+        "the refit of session 21 learns an outcome of session 23",
+    )

@@ -15,6 +15,7 @@ did when it was placed; so open bets count as lost, which makes the mean valid a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -86,11 +87,20 @@ def reversed_pairs(pairs: Pairs) -> Pairs:
 
 
 def least_sessions(horizon: int) -> int:
-    """Return after how many sessions a challenger that is always right could be promoted at the earliest.
+    """Return how many forecasts, one a session, it takes until a challenger that is always right is promoted.
+
+    Each stream then has one open bet, which counts as lost, and as many won ones as its turn has come.
 
     >>> least_sessions(5), least_sessions(252)
-    (40, 2016)
+    (52, 2613)
     """
-    streams = np.array([np.mean([(1.0 + stake) ** n for stake in STAKES]) for n in range(1, 40)])
-    outcomes = int(np.argmax(streams >= DECIDES)) + 1
-    return (outcomes + 1) * horizon
+    won = 0
+    while (more := _won(won + 1)) < DECIDES:
+        won += 1
+    ahead = ceil(horizon * (DECIDES - _won(won)) / (more - _won(won)))  # streams that have won once more
+    return (won + 1) * horizon + ahead
+
+
+def _won(bets: int) -> float:
+    """Capital of a stream after so many bets won, and one open."""
+    return float(np.mean([(1.0 + stake) ** bets * (1.0 - stake) for stake in STAKES]))
