@@ -64,6 +64,9 @@ compose-up: $(STAMP) ## the whole stack in containers, from images made here
 compose-down: ## stop the stack in containers; its volumes stay
 	@deploy/compose.sh down
 
+chaos: $(STAMP) ## do harm to the real stack N times from SEED on (docs/chaos.md)
+	@$(BIN)/python -m cbi_common.testing.chaos --n $(N) --seed $(SEED) $(ARGS)
+
 schemas: $(STAMP) ## rewrite the golden event schemas after an intended change
 	@$(BIN)/python -m cbi_common.runtime.schemas tests/contracts/schemas
 

@@ -20,6 +20,7 @@ from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.cancellation import unbroken
 from cbi_common.runtime.nats_server import NatsServer
 from cbi_common.runtime.settings import Settings
+from cbi_common.testing.cluster import Cluster
 
 _RESTART_S = 0.3
 _CHILD = "cbi_common.runtime.child"
@@ -36,6 +37,8 @@ class Fleet:
     warehouse : str
     accounts : str, optional
         ``authorization`` of the bus, in which each service has its own name; ``passwords`` has everybody's password.
+    nats : NatsServer or Cluster, optional
+        The bus, if it is another; it is started and stopped with the fleet.
     """
 
     def __init__(
@@ -45,10 +48,11 @@ class Fleet:
         warehouse: str,
         accounts: str | None = None,
         passwords: Mapping[str, str] | None = None,
+        nats: NatsServer | Cluster | None = None,
     ) -> None:
         self._home = home
         self._services = services
-        self._nats = NatsServer(home / "bus", accounts)
+        self._nats = nats or NatsServer(home / "bus", accounts)
         self._passwords = dict(passwords or {})
         self._settings = Settings.load(lake=str(home / "lake"), warehouse=warehouse, ack_wait_s=3)
         self._processes: dict[str, Process] = {}
@@ -133,8 +137,7 @@ class Fleet:
         log = os.open(self._home / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             self._processes[name] = await create_subprocess_exec(
-                str(Path(sys.executable).parent / "cbi"),
-                *("service", name),
+                *self._command(name),
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -142,6 +145,9 @@ class Fleet:
             )
         finally:
             os.close(log)
+
+    def _command(self, name: str) -> list[str]:
+        return [str(Path(sys.executable).parent / "cbi"), "service", name]
 
     def _environment(self, name: str) -> dict[str, str]:
         settings = self._as(name)
