@@ -59,8 +59,8 @@ class Null:
     def p(self, statistic: float) -> float:
         """Return the chance of a statistic as large; 1 where it is not in the tail.
 
-        >>> Null(quantile=1.0, threshold=1.0, excess=0.5).p(8.0)
-        0.006766764161830636
+        >>> round(Null(quantile=1.0, threshold=1.0, excess=0.5).p(8.0), 6)
+        0.006767
         """
         beyond = float(np.cbrt(statistic)) - self.threshold
         return _TAIL * exp(-beyond / self.excess) if beyond > 0 else 1.0

@@ -92,7 +92,7 @@ def least_sessions(horizon: int) -> int:
     Each stream then has one open bet, which counts as lost, and as many won ones as its turn has come.
 
     >>> least_sessions(5), least_sessions(252)
-    (52, 2613)
+    (52, 2612)
     """
     won = 0
     while (more := _won(won + 1)) < DECIDES:
