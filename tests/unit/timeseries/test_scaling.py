@@ -89,3 +89,38 @@ def test_a_net_survives_its_bytes():
         net.inputs.names,
         net.inputs.flagged,
     )
+
+
+def test_inputs_equal_a_naive_loop_over_the_rows_that_count():
+    counted = np.arange(400) % 3 > 0
+    inputs = inputs_of(DATA, counted)
+    assert inputs.names == DATA.names
+    for i in range(4):
+        known = [v for v, c in zip(DATA.features[:, i], counted, strict=True) if c and np.isfinite(v)]
+        mean = sum(known) / len(known)
+        assert inputs.centre[i] == pytest.approx(mean)
+        assert inputs.scale[i] == pytest.approx((sum((v - mean) ** 2 for v in known) / len(known)) ** 0.5)
+    row = next(i for i in range(400) if np.isfinite(DATA.features[i]).all())
+    expected = [(DATA.features[row, i] - inputs.centre[i]) / inputs.scale[i] for i in range(4)]
+    np.testing.assert_allclose(inputs.of(DATA)[row], [*np.clip(expected, -CLIP, CLIP), 0.0])
+
+
+def test_a_live_row_may_hold_its_columns_in_another_order_and_lack_what_was_left_out():
+    inputs = inputs_of(DATA)
+    other = replace(DATA, features=DATA.features[:, [3, 1, 0, 2]], names=("x3", "x1", "x0", "x2"))
+    assert inputs.of(other).tobytes() == inputs.of(DATA).tobytes()
+
+
+def test_variation_counts_beside_the_size_of_the_value():
+    n = 50
+    wave = np.where(np.arange(n) % 2 == 0, 1.0, -1.0)
+    features = np.column_stack([1e6 + 1e-7 * wave, 1e6 + 1e-5 * wave, 1e-13 * wave, 1e-11 * wave])
+    data = replace(DATA.last(n), features=features)
+    assert inputs_of(data).names == ("x1", "x3")
+
+
+def test_a_flag_tells_of_the_rows_that_count_alone():
+    missing = ~np.isfinite(DATA.features[:, 1])
+    assert inputs_of(DATA, ~missing).flagged == ()
+    holes = replace(DATA, features=np.where(np.arange(4) == 2, np.inf, DATA.features))
+    assert inputs_of(holes).names == ("x0", "x1", "x3")

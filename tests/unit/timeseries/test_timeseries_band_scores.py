@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cbi_common.timeseries.band_scores import (
     coverage_error,
@@ -57,3 +59,43 @@ def test_chance_alone_makes_bad_years_and_long_horizons_worse_ones(horizon: int,
 
 def test_cutoffs_that_share_a_span() -> None:
     assert [overlap_of(h, 5) for h in (1, 5, 21, 252)] == [1, 1, 5, 51]
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=30), st.integers(1, 20))
+def test_the_error_equals_the_sum_of_its_autocovariances(rows: list[bool], overlap: int) -> None:
+    hits, n, mean = np.array(rows), len(rows), sum(rows) / len(rows)
+    lags = min(2 * overlap, n - 1)
+    total = 0.0
+    for i in range(n):
+        for j in range(n):
+            if abs(i - j) <= lags:
+                total += (hits[i] - mean) * (hits[j] - mean) / n * (1 - abs(i - j) / (lags + 1))
+    assert coverage_error(hits, overlap) == pytest.approx(np.sqrt(max(total, 0.0) / n), abs=1e-9)
+
+
+def test_the_ends_of_a_band_belong_to_it_and_a_miss_costs_in_proportion() -> None:
+    lower, upper, actual = np.array([1.0] * 5), np.array([3.0] * 5), np.array([1.0, 3.0, 0.9, 3.1, 2.0])
+    assert inside(lower, upper, actual).tolist() == [True, True, False, False, True]
+    np.testing.assert_allclose(winkler_losses(lower, upper, actual), [2, 2, 4, 4, 2])
+    np.testing.assert_allclose(winkler_losses(lower, upper, actual, alpha=0.5), [2, 2, 2.4, 2.4, 2])
+
+
+def test_a_year_of_exactly_a_dozen_counts() -> None:
+    hits = np.array([False] * 6 + [True] * 18)
+    assert worst_year(hits, np.repeat([2020, 2021], 12)) == 0.5
+    assert worst_year(hits[:-1], np.repeat([2020, 2021], [12, 11])) == 0.5
+    assert worst_year(hits[1:], np.repeat([2020, 2021], [11, 12])) == 1.0
+
+
+def test_chance_of_outcomes_that_do_not_overlap_is_binomial() -> None:
+    """Nine of twelve: fewer come in 2.6 % of the years of a perfect band, as few in 11 %, wherever it begins."""
+    for first, horizon in ((0, 1), (5000, 5), (-700, 21)):
+        sessions = first + np.arange(23, dtype=np.int64) * horizon
+        years = np.repeat([2020, 2021], [12, 11])  # the second is not counted
+        assert worst_year_by_chance(sessions, years, horizon) == 0.75
+
+
+def test_chance_of_one_outcome_seen_twelve_times_is_all_or_nothing() -> None:
+    sessions = np.arange(12, dtype=np.int64)
+    assert worst_year_by_chance(sessions, np.full(12, 2020), 10_000) == 0.0  # missed in one of ten, whole
+    assert worst_year_by_chance(sessions, np.full(12, 2020), 10_000, seed=1) == 0.0
