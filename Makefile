@@ -8,8 +8,11 @@ PEERS := var/peers
 PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
+N ?= 20
+SEED ?= 1
+
 .DEFAULT_GOAL := help
-.PHONY: help accounts setup run up test prove check format bench images test-containers compose-up compose-down schemas dashboards features pictures metal metal-off lock clean
+.PHONY: help accounts setup run up test prove check format bench images test-containers compose-up compose-down chaos schemas dashboards features pictures metal metal-off lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

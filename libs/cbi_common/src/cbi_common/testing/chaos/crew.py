@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from cbi_common.core.errors import UsageError
+from cbi_common.runtime.streams import EVENTS
 from cbi_common.testing.chaos.proxy import Proxy, Tap
 from cbi_common.testing.fleet import Fleet
 from cbi_common.testing.loopback import SERVICES
@@ -47,6 +48,8 @@ class Crew(Fleet):
         super().__init__(home, SERVICES, warehouse)
         self.lake, self.store = home / "lake", home / "bus"
         self.proxies = {name: Proxy(name, self._bus_port, tap) for name in SERVICES}
+        self.window_s = 0.0
+        """How long the streams know a message again, when no fault is at work."""
         self._disks = disks
         self._clocks = {name: home / f"{name}.clock" for name in SERVICES}
 
@@ -61,6 +64,7 @@ class Crew(Fleet):
         for proxy in self.proxies.values():
             await proxy.start()
         await super().__aenter__()
+        self.window_s = (await self.bus.jetstream.stream_info(EVENTS)).config.duplicate_window or 0.0
         return self
 
     async def __aexit__(

@@ -24,7 +24,7 @@ PATIENCE_S = 600.0
 """A machine that others use as well may be slow; what is really stuck stays so."""
 
 _SESSIONS, _DATA_SEED = 1500, 5
-_PER_FLEET = 25
+_PER_FLEET = 100
 """Scenarios that one fleet lives through; a bus that has seen thousands of events is slower to read than a new one."""
 
 

@@ -8,11 +8,12 @@ import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process, create_subprocess_exec
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 from cbi_common.core.errors import InfrastructureError, UsageError
 
-_ATTACHED_S = 10.0
-_DETACHED_S = 10.0
+_ATTACHED_S = 60.0
+_DETACHED_S = 60.0
 CALLS = {"fsync": "fsync,fdatasync", "rename": "rename,renameat,renameat2"}
 
 
@@ -30,8 +31,22 @@ def strace() -> str:
     return found
 
 
+@dataclass
+class Injection:
+    """What has come of it.
+
+    Attributes
+    ----------
+    attached : whether any process could be traced; one that is traced already cannot
+    killed : set when a process was killed by it
+    """
+
+    attached: bool = False
+    killed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @asynccontextmanager
-async def injecting(pids: Sequence[int], calls: str, what: str) -> AsyncIterator[asyncio.Event]:
+async def injecting(pids: Sequence[int], calls: str, what: str) -> AsyncIterator[Injection]:
     """Disturb calls of processes and of all that they fork from now on.
 
     Parameters
@@ -44,10 +59,10 @@ async def injecting(pids: Sequence[int], calls: str, what: str) -> AsyncIterator
 
     Yields
     ------
-    asyncio.Event
-        Set when a process was killed by it.
+    Injection
+        As it stands.
     """
-    killed = asyncio.Event()
+    injection = Injection()
     tracer = await create_subprocess_exec(
         strace(),
         *("--follow-forks", "--trace=" + calls, f"--inject={calls}:{what}"),
@@ -57,32 +72,33 @@ async def injecting(pids: Sequence[int], calls: str, what: str) -> AsyncIterator
         stderr=PIPE,
         start_new_session=True,
     )
-    attached = asyncio.Event()
-    reading = asyncio.create_task(_read(tracer, attached, killed))
+    begun = asyncio.Event()
+    reading = asyncio.create_task(_read(tracer, begun, injection))
     try:
-        await _wait(attached)
-        yield killed
+        await _wait(begun)
+        yield injection
     finally:
         await _detach(tracer)
         await reading
 
 
-async def _wait(attached: asyncio.Event) -> None:
+async def _wait(begun: asyncio.Event) -> None:
     try:
         async with asyncio.timeout(_ATTACHED_S):
-            await attached.wait()
+            await begun.wait()
     except TimeoutError as error:
         raise InfrastructureError("does not attach", where="strace", hint="may this user trace?") from error
 
 
-async def _read(tracer: Process, attached: asyncio.Event, killed: asyncio.Event) -> None:
+async def _read(tracer: Process, begun: asyncio.Event, injection: Injection) -> None:
     assert tracer.stderr is not None
     async for line in tracer.stderr:
         if b"attached" in line:
-            attached.set()
+            injection.attached = True
+            begun.set()
         if b"killed by SIGKILL" in line:
-            killed.set()
-    attached.set()  # whatever it was attached to has ended
+            injection.killed.set()
+    begun.set()  # there was nothing that it could trace
 
 
 async def _detach(tracer: Process) -> None:

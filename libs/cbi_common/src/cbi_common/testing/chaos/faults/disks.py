@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from cbi_common.testing.chaos.proxy import Publish
 from cbi_common.testing.chaos.scenario import Fault
@@ -14,7 +14,6 @@ from cbi_common.testing.chaos.stage import Stage
 from cbi_common.testing.chaos.tracing import CALLS, injecting
 
 _PIECES = (1 << 20, 1 << 12)
-_BALLAST = ".ballast"
 
 
 @asynccontextmanager
@@ -25,10 +24,10 @@ async def torn_write(stage: Stage, fault: Fault, _publish: Publish) -> AsyncIter
         stage.missed.append(f"{fault}: no such process")
         yield None
         return
-    async with injecting(pids, CALLS[fault.how], f"signal=KILL:when={fault.amount:.0f}") as killed:
-        yield killed
-        if not killed.is_set():
-            stage.missed.append(f"{fault}: nothing was written")
+    async with injecting(pids, CALLS[fault.how], f"signal=KILL:when={fault.amount:.0f}") as injection:
+        yield injection.killed
+        if not injection.killed.is_set():
+            stage.missed.append(f"{fault}: {'nothing was written' if injection.attached else 'not attached'}")
 
 
 @asynccontextmanager
@@ -39,24 +38,24 @@ async def slow_disk(stage: Stage, fault: Fault, _publish: Publish) -> AsyncItera
         stage.missed.append(f"{fault}: no such process")
         yield
         return
-    async with injecting(pids, ",".join(CALLS.values()), f"delay_exit={fault.amount * 1000:.0f}ms"):
+    async with injecting(pids, ",".join(CALLS.values()), f"delay_exit={fault.amount * 1000:.0f}ms") as injection:
+        if not injection.attached:
+            stage.missed.append(f"{fault}: not attached")
         yield
 
 
 @asynccontextmanager
 async def full_disk(stage: Stage, fault: Fault, _publish: Publish) -> AsyncIterator[None]:
     """Fill the file system of the lake or of the bus to the last byte."""
-    ballast = getattr(stage.crew, "lake" if fault.target == "lake" else "store") / _BALLAST
-    _fill(ballast)
-    try:
+    disk = stage.crew.lake if fault.target == "lake" else stage.crew.store
+    # Each has a ballast of its own: two may be there at a time.
+    with tempfile.NamedTemporaryFile(dir=disk, prefix=".ballast-") as ballast:
+        _fill(ballast.fileno())
         yield
-    finally:
-        ballast.unlink()
 
 
-def _fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        for piece in _PIECES:
-            with suppress(OSError):
-                while True:
-                    os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), piece)
+def _fill(handle: int) -> None:
+    for piece in _PIECES:
+        with suppress(OSError):
+            while True:
+                os.posix_fallocate(handle, os.fstat(handle).st_size, piece)

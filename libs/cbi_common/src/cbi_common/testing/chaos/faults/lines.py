@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from nats import errors as nats_errors
@@ -17,6 +18,8 @@ from cbi_common.testing.chaos.scenario import Fault
 from cbi_common.testing.chaos.stage import Stage
 
 _log = logging.getLogger(__name__)
+
+_PATIENCE_S = 120.0
 
 
 @asynccontextmanager
@@ -45,21 +48,28 @@ async def ack_wait(stage: Stage, fault: Fault, _publish: Publish) -> AsyncIterat
     try:
         yield
     finally:
-        await _wait_for(stage, stage.crew.settings.ack_wait_s)
+        await _surely(lambda: _wait_for(stage, stage.crew.settings.ack_wait_s))
 
 
 @asynccontextmanager
 async def window(stage: Stage, fault: Fault, _publish: Publish) -> AsyncIterator[None]:
     """Let the bus forget at once what it has already, and kill a service that will say it again."""
-    lasted = await _remember(stage, fault.amount)
-    if lasted is None:
+    if not await _remember(stage, fault.amount):
         stage.missed.append(f"{fault}: the bus was away")
     stage.crew.signal(fault.target, signal.SIGKILL)
     try:
         yield
     finally:
-        if lasted is not None:
-            await _remember(stage, lasted)
+        await _surely(lambda: _remember(stage, stage.crew.window_s))
+
+
+async def _surely(change: Callable[[], Awaitable[bool]]) -> None:
+    """Make a change, over an outage of the bus: a fault that is over must be over."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while True:
+            if await change():
+                return
+            await asyncio.sleep(0.2)
 
 
 async def _wait_for(stage: Stage, seconds: float) -> bool:
@@ -76,18 +86,16 @@ async def _wait_for(stage: Stage, seconds: float) -> bool:
     return True
 
 
-async def _remember(stage: Stage, seconds: float) -> float | None:
-    """Set how long the streams know a message again; return how long they did."""
+async def _remember(stage: Stage, seconds: float) -> bool:
+    """Set how long the streams know a message again."""
     jetstream = stage.bus.jetstream
-    before: float | None = None
     try:
         for stream in (EVENTS, JOBS):
             with unavailable(stream):
                 config = (await jetstream.stream_info(stream)).config
-                before = config.duplicate_window
                 config.duplicate_window = seconds
                 await jetstream.update_stream(config)
     except CbiError as error:
         _log.info("window: %s", error)
-        return None
-    return before
+        return False
+    return True
