@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cbi_common.timeseries.blend import earned
 from cbi_common.timeseries.combine import (
     BEST,
     EXPERTS,
@@ -128,3 +129,83 @@ def test_nothing_up_to_a_cutoff_depends_on_what_comes_after(seed: int, cut: int)
     whole, changed = combine(data, {}), combine(replace(data, y=y, forecasts=said), {})
     assert whole.combiner[: cut + 1] == changed.combiner[: cut + 1]
     assert whole.weights[: cut + 1].tobytes() == changed.weights[: cut + 1].tobytes()
+
+
+def uneven(n: int = 90, seed: int = 5) -> Panel:
+    """Members that come and go, volatility that changes and is missing now and then, outcomes with holes."""
+    rng = np.random.default_rng(seed)
+    data = panel(n=n, horizon=21, seed=seed, knows=0.8)
+    said = np.where(rng.random((n, 5)) < 0.1, np.nan, data.forecasts * np.array([1, 1, 0.6, 1.4, 1.2]))
+    said[:, 0] = 0.0
+    sd = np.exp(rng.normal(-3, 0.5, n))
+    sd[[7, 40]] = np.nan
+    y = data.y.copy()
+    y[[11, 30]] = np.nan
+    return replace(data, forecasts=said, sd=sd, y=y)
+
+
+def test_means_equal_a_naive_loop() -> None:
+    data = uneven(n=160)
+    found = earned(data.forecasts, data.y, data.sessions, data.target_sessions)
+    weights = candidate_weights(data, {})
+    assert {1, 5} <= set(found.standing.sum(axis=1).tolist())
+    for t in range(160):
+        order = sorted((float(data.forecasts[t, j]), j) for j in range(5) if found.standing[t, j])
+        cut = int(0.2 * len(order))
+        for name, counted in ((MEAN, order), (TRIMMED, order[cut : len(order) - cut])):
+            votes = [found.votes[t, j] if j in {j for _, j in counted} else 0.0 for j in range(5)]
+            expected = [v / sum(votes) for v in votes] if order else [1.0, 0, 0, 0, 0]
+            np.testing.assert_allclose(weights[name][t], expected, rtol=1e-12)
+    assert weights[NO_CHANGE].tolist() == [[1.0, 0, 0, 0, 0]] * 160
+
+
+def test_shrinkage_equals_a_ridge_on_what_had_matured() -> None:
+    data = uneven(n=160)
+    weights = candidate_weights(data, {})
+    inverse = weights[INVERSE_ERROR]
+    forecast = np.sum(inverse * np.nan_to_num(data.forecasts), axis=1)
+    slopes = []
+    for t in range(160):
+        product = square = 0.0
+        for i in range(160):
+            if data.target_sessions[i] <= data.sessions[t] and np.isfinite(data.y[i]) and np.isfinite(data.sd[i]):
+                overlap = sum(1 for s in data.sessions if data.sessions[i] <= s < data.target_sessions[i])
+                product += forecast[i] * data.y[i] / data.sd[i] ** 2 / overlap
+                square += forecast[i] ** 2 / data.sd[i] ** 2 / overlap
+        slopes.append(min(max(product / (square + 4.0), 0.0), 1.0))
+        expected = inverse[t] * slopes[-1] + np.array([1.0 - slopes[-1], 0, 0, 0, 0])
+        np.testing.assert_allclose(weights[SHRUNK][t], expected, rtol=1e-9, atol=1e-12)
+    assert 0.3 < max(slopes) < 1.0
+
+
+def test_a_specialist_has_up_to_four_times_its_votes() -> None:
+    data = uneven(n=160)
+    probability = np.linspace(0, 1, 160)
+    found = candidate_weights(data, {"b": probability, "nobody": probability})
+    votes = found[INVERSE_ERROR] * np.column_stack([np.ones(160)] * 2 + [1 + 3 * probability] + [np.ones(160)] * 2)
+    np.testing.assert_allclose(found[TILTED], votes / votes.sum(axis=1, keepdims=True), rtol=1e-12)
+    assert found[TILTED][-1, 2] > 0
+
+
+def test_the_competition_counts_losses_in_standard_deviations_and_per_independent_outcome() -> None:
+    """Two against the experts; what each lost at every cutoff is added up again by hand."""
+    data = uneven(n=150, seed=2)
+    weights = {name: np.zeros((150, 5)) for name in ("a", EXPERTS, "b", BEST)}
+    weights["a"][:, 1] = weights[EXPERTS][:, 0] = weights["b"][:, 2] = weights[BEST][:, 4] = 1.0
+    served = compete(data, weights)
+    assert list(served.candidates) == ["a", EXPERTS, "b", BEST]
+    winners = set()
+    for t in range(150):
+        lost = dict.fromkeys(("a", EXPERTS, "b"), 0.0)
+        for i in range(150):
+            if data.target_sessions[i] <= data.sessions[t] and np.isfinite(data.y[i]) and np.isfinite(data.sd[i]):
+                overlap = sum(1 for s in data.sessions if data.sessions[i] <= s < data.target_sessions[i])
+                for name in lost:
+                    lost[name] += abs(served.candidates[name][i] - data.y[i]) / data.sd[i] / overlap
+        lost[EXPERTS] -= np.log(10) / 2
+        winner = min(lost, key=lambda name: lost[name])
+        winners.add(winner)
+        assert served.combiner[t] == winner
+        assert served.weights[t].tolist() == weights[winner][t].tolist()
+        assert served.matured[t] == sum(1 for target in data.target_sessions if target <= data.sessions[t])
+    assert winners == {"a", EXPERTS, "b"} or winners == {"a", EXPERTS}

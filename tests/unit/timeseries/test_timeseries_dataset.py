@@ -80,3 +80,31 @@ def test_digest_sees_every_kind_of_change() -> None:
 def test_digests_want_ascending_sessions() -> None:
     with pytest.raises(ValueError, match="ascend"):
         make([0, 1, 2]).digests([2, 0])
+
+
+def test_what_remains_is_whole() -> None:
+    data = make([3, 4, 6, 9, 10])
+    for part, rows in ((data.until(6), slice(0, 3)), (data.last(2), slice(3, 5)), (data.last(0), slice(5, 5))):
+        for name in ("sessions", "dates", "price", "features"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(data, name)[rows])
+        assert part.names == data.names
+    narrow = data.without(["a"])
+    for name in ("sessions", "dates", "price"):
+        np.testing.assert_array_equal(getattr(narrow, name), getattr(data, name))
+
+
+def test_a_digest_is_that_of_the_names_and_the_rows_one_after_the_other() -> None:
+    data = make([0, 2, 5])
+    rows = b"".join(
+        np.array([s, p, *f], dtype=np.float64).tobytes()
+        for s, p, f in zip(data.sessions, data.price, data.features, strict=True)
+    )
+    assert data.digests([5]) == [hashlib.sha256(b"a\x1fb" + rows).hexdigest()]
+    assert data.digests([2, 2, 9]) == [*data.digests([2]) * 2, *data.digests([5])]
+
+
+def test_a_year_ahead_is_labelled_when_the_data_reach_it() -> None:
+    data = make(list(range(300)))
+    labels = data.targets(Horizon.M12)
+    assert np.isfinite(labels).tolist() == [True] * 48 + [False] * 252
+    assert labels[47] == pytest.approx(np.log(data.price[299] / data.price[47]))

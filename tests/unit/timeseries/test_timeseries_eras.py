@@ -98,3 +98,45 @@ def test_a_weight_must_be_positive(weight: float) -> None:
 def test_an_era_ends_after_its_start() -> None:
     with pytest.raises(ValueError, match="before its start"):
         Era("x", date(2001, 1, 1), date(2000, 1, 1), 1)
+
+
+def test_an_era_may_be_one_day_long() -> None:
+    day = date(2001, 1, 1)
+    dates = np.array(["2000-12-31", "2001-01-01", "2001-01-02"], dtype="datetime64[D]")
+    assert era_of(dates, (Era("x", day, day, 1),)).tolist() == [-1, 0, -1]
+
+
+def test_eras_may_be_given_in_any_order_and_follow_each_other_day_by_day() -> None:
+    dates = np.array(["1990-01-01", "2010-01-01", "2024-01-01"], dtype="datetime64[D]")
+    assert era_of(dates, ERAS[::-1]).tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "eras",
+    [
+        (Era("a", None, None, 1), Era("b", date(2000, 1, 1), None, 1)),
+        (Era("a", None, date(2000, 1, 1), 1), Era("b", None, date(1999, 1, 1), 1)),
+        (Era("a", date(2000, 1, 1), None, 1), Era("b", date(2005, 1, 1), date(2006, 1, 1), 1)),
+        (Era("b", date(2000, 6, 1), date(2001, 1, 1), 1), Era("a", date(2000, 1, 1), date(2000, 6, 1), 1)),
+    ],
+)
+def test_every_way_to_share_a_day_is_refused(eras: tuple[Era, ...]) -> None:
+    with pytest.raises(ValueError, match="share a day"):
+        era_of(days(1, 0, 0), eras)
+
+
+def test_a_date_in_no_era_says_what_to_do() -> None:
+    with pytest.raises(DataError, match="2023-01-01 belongs to no era; let the market file's eras cover the data"):
+        era_weights(days(1, 1, 2), ERAS[:2], "capped")
+
+
+def test_a_bad_era_is_named() -> None:
+    with pytest.raises(ValueError, match="era x weighs 0, a weight must be positive"):
+        Era("x", None, None, 0)
+    with pytest.raises(ValueError, match="era x ends on 2000-01-01, before its start 2001-01-01"):
+        Era("x", date(2001, 1, 1), date(2000, 1, 1), 1)
+
+
+def test_weights_are_the_plans_to_the_last_row() -> None:
+    weights = era_weights(days(1, 1, 2), ERAS, "plan")
+    np.testing.assert_allclose(weights, np.array([50, 100, 5000, 5000]) * 4 / 10150)

@@ -155,7 +155,7 @@ def test_rows_and_columns_that_come_or_go_are_differences() -> None:
     shorter = {name: values[:2] for name, values in predictions().items()}
     assert first_difference(predictions(), shorter, 99) == "row 2: session 15 became no row"
     moved = predictions(session=np.array([5, 11, 15]))
-    assert first_difference(predictions(), moved, 99) == "row 1: session 10 became 11"
+    assert first_difference(predictions(), moved, 99) == "row 1: session 10 became session 11"
     wider = predictions(extra=np.zeros(3))
     assert "columns differ" in str(first_difference(predictions(), wider, 99))
     retyped = predictions(n=np.array([1.0, 2.0, 3.0]))
@@ -168,3 +168,68 @@ def test_rows_may_be_chosen_by_another_column() -> None:
     later = {"target_session": np.array([6, 20]), "y": np.array([0.1, 0.9])}
     assert first_difference(labels, later, 19, session="target_session") is None
     assert first_difference(labels, later, 20, session="target_session") is not None
+
+
+@pytest.mark.parametrize("kind", DATE_COLUMNS)
+def test_append_repeats_the_later_rows_whole_weeks_on(kind: str) -> None:
+    before = table(DATE_COLUMNS[kind])
+    after = poison(before, "date", CUT, "append", np.random.default_rng(1))
+    assert after.slice(0, 90).to_pandas().equals(before.to_pandas())
+    _, late = split(before)
+    added = after.slice(90)
+    moved = [str(d)[:10] for d in added["date"].to_pylist()]
+    assert moved == [
+        (date.fromisoformat(str(d)[:10]) + timedelta(days=49)).isoformat() for d in late["date"].to_pylist()
+    ]  # the later rows span 43 days: seven weeks are the fewest that pass the last
+    for name in ("volume", "name"):
+        assert added[name].equals(late[name])
+
+
+def test_rows_a_whole_number_of_weeks_apart_do_not_fall_on_each_other() -> None:
+    days = [CUT + timedelta(days=i) for i in (1, 8, 15)]
+    after = poison(pa.table({"date": days, "x": [1.0, 2.0, 3.0]}), "date", CUT, "append", np.random.default_rng(0))
+    assert after["date"].to_pylist() == days + [day + timedelta(days=21) for day in days]
+
+
+def test_noise_is_lognormal_of_half_a_unit_and_whole_numbers_are_rounded() -> None:
+    n = 4000
+    before = pa.table({"day": ["2020-03-01"] * n, "x": np.ones(n), "k": np.ones(n, dtype=np.int64), "y": np.ones(n)})
+    after = poison(before, "day", CUT, "noise", np.random.default_rng(2))
+    x, k, y = (after[name].to_numpy() for name in ("x", "k", "y"))
+    assert np.log(x).mean() == pytest.approx(0.0, abs=0.03)
+    assert np.log(x).std() == pytest.approx(0.5, rel=0.05)
+    assert (k == 0).mean() == pytest.approx(0.083, abs=0.02)  # a factor below a half: truncation would give a half
+    assert abs(np.corrcoef(np.log(x), np.log(y))[0, 1]) < 0.05
+    assert (np.log(x) != np.log(y)).all()
+
+
+def test_delete_spares_two_of_three() -> None:
+    n = 6000
+    before = pa.table({"day": ["2020-03-01"] * n + ["2020-01-01"] * n, "x": np.arange(2 * n)})
+    left = poison(before, "day", CUT, "delete", np.random.default_rng(3))["x"].to_numpy()
+    assert (left >= n).sum() == n
+    assert (left < n).mean() * len(left) / n == pytest.approx(2 / 3, abs=0.03)
+
+
+def test_a_column_that_holds_no_dates_is_named_with_its_type() -> None:
+    with pytest.raises(ValueError, match="column day of type double does not hold dates"):
+        poison(pa.table({"day": [1.5]}), "day", CUT, "noise", np.random.default_rng(0))
+
+
+def test_columns_that_differ_are_listed_with_their_types() -> None:
+    one, two = {"session": np.array([1]), "a": np.array([1.0])}, {"session": np.array([1]), "b": np.array([2])}
+    assert first_difference(one, two, 9) == ("columns differ: session int64, a double became session int64, b int64")
+
+
+def test_a_row_that_came_is_told_like_one_that_went() -> None:
+    shorter = {name: values[:2] for name, values in predictions().items()}
+    assert first_difference(shorter, predictions(), 99) == "row 2: no row became session 15"
+
+
+def test_the_last_of_many_chunks_is_compared_too() -> None:
+    parts = [pa.table({"session": [i], "x": [float(i)], "name": [str(i)]}) for i in range(4)]
+    whole = pa.concat_tables(parts)
+    assert first_difference(whole, whole.combine_chunks(), 9) is None
+    changed = pa.concat_tables([*parts[:3], pa.table({"session": [3], "x": [3.5], "name": ["3"]})])
+    assert first_difference(whole, changed, 9) == "column x, session 3: 3.0 became 3.5"
+    assert first_difference(changed, whole, 2) is None

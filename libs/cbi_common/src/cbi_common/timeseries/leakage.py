@@ -80,7 +80,7 @@ def first_difference(before: Any, after: Any, until_session: int, *, session: st
     moved = np.flatnonzero(old_sessions[:rows] != new_sessions[:rows])
     if len(moved) or len(old_sessions) != len(new_sessions):
         at = int(moved[0]) if len(moved) else rows
-        return f"row {at}: session {_at(old_sessions, at)} became {_at(new_sessions, at)}"
+        return f"row {at}: {_at(old_sessions, at)} became {_at(new_sessions, at)}"
     firsts = [(row, name) for name in old.schema.names if (row := _first_row(old[name], new[name])) is not None]
     if not firsts:
         return None
@@ -151,4 +151,4 @@ def _columns(table: pa.Table) -> str:
 
 
 def _at(sessions: NDArray[np.int64], row: int) -> str:
-    return str(sessions[row]) if row < len(sessions) else "no row"
+    return f"session {sessions[row]}" if row < len(sessions) else "no row"
