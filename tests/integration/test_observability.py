@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+import pytest
 
 from cbi_common.core.clock import system_clock
 from cbi_common.events.base import Envelope
@@ -40,15 +41,19 @@ class Watched:
     """Rule to what is wrong with it."""
     rules: int
     panels: int
+    samples: float
+    """Of one scrape."""
     mail: EmailMessage
     firing: dict[str, Any]
 
 
+@pytest.mark.timeout(600)
 def test_every_panel_and_rule_has_an_answer_and_an_alert_reaches_a_mailbox(tmp_path: Path) -> None:
     with office(tmp_path, "none", login=False) as post:
         found = asyncio.run(watch(tmp_path, post))
     assert found.panels > 60
     assert found.empty == {}
+    assert found.samples < 4_000, "names only: no id of a run or an event is a label"
     assert found.rules > 30
     assert found.unanswered == {}
     assert "DeadLettersKept" in found.mail["Subject"]
@@ -83,7 +88,8 @@ async def watch(folder: Path, post: Office) -> Watched:
         firing = await eventually(lambda: alert_of(http, "DeadLettersKept"), within_s=PATIENCE_S)
         unanswered, rules = await rules_of(http)
         mail = await eventually(lambda: mail_about("DeadLettersKept", post), within_s=PATIENCE_S)
-        return Watched(empty, unanswered, rules, len(queries()), mail, firing)
+        samples = await eventually(lambda: answer(http, 'scrape_samples_scraped{job="cbi"}'))
+        return Watched(empty, unanswered, rules, len(queries()), float(samples[0]["value"][1]), mail, firing)
 
 
 async def still_empty(http: httpx.AsyncClient) -> dict[str, str]:

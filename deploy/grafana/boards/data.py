@@ -73,7 +73,7 @@ _TABLES = Row(
         one(
             "Findings",
             "Rows that each check of the gate found; 0 without a name: none.",
-            'sum by (market, world, table, check, severity) (cbi_quality_findings{market=~"$market"}) or vector(0)',
+            'sum by (world, table, check, severity) (cbi_quality_findings{market=~"$market"}) or on () vector(0)',
             "",
             kind="table",
             width=12,

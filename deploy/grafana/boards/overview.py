@@ -10,7 +10,7 @@ _WELL = Row(
         one(
             "Alerts firing",
             "Alerts of Prometheus that fire now; the table below names them.",
-            'count(ALERTS{alertstate="firing"}) or vector(0)',
+            'count(ALERTS{alertstate="firing"}) or on () vector(0)',
             "firing",
             kind="number",
             width=4,
@@ -21,7 +21,7 @@ _WELL = Row(
         one(
             "Processes that do not answer",
             "Of those that Prometheus knows.",
-            'count(up{job="cbi"} == 0) or vector(0)',
+            'count(up{job="cbi"} == 0) or on () vector(0)',
             "down",
             kind="number",
             width=4,
@@ -31,7 +31,7 @@ _WELL = Row(
         one(
             "Services not ready",
             "They run, but take no messages.",
-            "count(cbi_service_ready == 0) or vector(0)",
+            "count(cbi_service_ready == 0) or on () vector(0)",
             "not ready",
             kind="number",
             width=4,
@@ -75,7 +75,7 @@ _WELL = Row(
         one(
             "What fires",
             "Alerts by name; 0 without a name: none.",
-            'sum by (alertname, severity, market) (ALERTS{alertstate="firing"}) or vector(0)',
+            'sum by (alertname, severity, market) (ALERTS{alertstate="firing"}) or on () vector(0)',
             "",
             kind="table",
             width=24,

@@ -56,7 +56,7 @@ _SHADOW = Row(
         one(
             "Evidence",
             "E-value that the challenger is closer: 20 promotes. 0 without a name: no challenger.",
-            'cbi_shadow_e_value{market=~"$market"} or vector(0)',
+            'cbi_shadow_e_value{market=~"$market"} or on () vector(0)',
             "{{market}} {{world}} {{horizon}}",
             warn=5,
             bad=20,
@@ -65,14 +65,14 @@ _SHADOW = Row(
         one(
             "Matured pairs",
             "Forecasts of both that have matured.",
-            'cbi_shadow_forecasts{market=~"$market"} or vector(0)',
+            'cbi_shadow_forecasts{market=~"$market"} or on () vector(0)',
             "{{market}} {{world}} {{horizon}}",
             runbook="ChallengerDecided",
         ),
         one(
             "Decided",
             "1 for what the comparison says.",
-            'cbi_shadow_decided{market=~"$market"} or vector(0)',
+            'cbi_shadow_decided{market=~"$market"} or on () vector(0)',
             "{{market}} {{world}} {{horizon}} {{verdict}}",
             runbook="ChallengerDecided",
         ),
