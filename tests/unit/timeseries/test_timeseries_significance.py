@@ -5,14 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtr
+from scipy.stats import false_discovery_control
 
-from cbi_common.timeseries.significance import diebold_mariano, n_effective, upper_tail_t
+from cbi_common.timeseries.significance import diebold_mariano, false_discovery_adjusted, n_effective, upper_tail_t
 
 
 @given(st.floats(-50, 50), st.integers(1, 1500))
 def test_tail_of_student_t_equals_scipy(statistic: float, degrees: int) -> None:
     # scipy itself is off by 5e-11 near zero: the closed forms below are sharper.
     assert upper_tail_t(statistic, degrees) == pytest.approx(stdtr(degrees, -statistic), abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=100))
+def test_adjusted_p_values_are_those_of_scipy(p_values: list[float]) -> None:
+    expected = false_discovery_control(p_values, method="by")
+    np.testing.assert_array_equal(false_discovery_adjusted(np.array(p_values)), expected)
 
 
 @given(st.floats(-50, 50))

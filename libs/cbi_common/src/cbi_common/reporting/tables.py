@@ -137,7 +137,9 @@ def volatility_ranking(report: Report) -> Table:
 
 def _discoveries(report: Report) -> list[str]:
     """How many of all the comparisons with no-change are more than luck (Benjamini & Yekutieli, 2001)."""
-    from scipy.stats import false_discovery_control
+    import numpy as np
+
+    from cbi_common.timeseries.significance import false_discovery_adjusted
 
     compared = [
         (f"{model.model_id} {model.horizon}", model.metrics.dm_p)
@@ -146,7 +148,7 @@ def _discoveries(report: Report) -> list[str]:
     ]
     if not compared:
         return []
-    adjusted = false_discovery_control([p for _, p in compared], method="by")
+    adjusted = false_discovery_adjusted(np.array([p for _, p in compared]))
     kept = [name for (name, _), p in zip(compared, adjusted, strict=True) if p < FALSE_DISCOVERIES]
     lucky = sum(p < SIGNIFICANCE for _, p in compared)
     return [

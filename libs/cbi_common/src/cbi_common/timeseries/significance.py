@@ -68,6 +68,26 @@ def diebold_mariano(
     return upper_tail_t(float(np.mean(gain)) * sqrt(small_sample * n / variance), n - 1)
 
 
+def false_discovery_adjusted(p_values: Floats) -> Floats:
+    """Return p-values adjusted for their number: rejecting those below q keeps the share of false discoveries at q.
+
+    Holds under any dependence (Benjamini & Yekutieli, 2001). Importing the same from scipy costs a second and more.
+
+    Parameters
+    ----------
+    p_values : (n,) float64 in [0, 1], n >= 1
+
+    >>> false_discovery_adjusted(np.array([0.04, 0.001, 0.5])).round(4).tolist()
+    [0.11, 0.0055, 0.9167]
+    """
+    order = np.argsort(p_values)
+    ranks = np.arange(1, len(p_values) + 1)
+    scaled = p_values[order] * (len(p_values) / ranks) * np.sum(1.0 / ranks)
+    adjusted = np.empty_like(scaled)
+    adjusted[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    return np.clip(adjusted, 0.0, 1.0)
+
+
 def upper_tail_t(statistic: float, degrees: int) -> float:
     """Return P(T > statistic) of Student's t with a whole number of degrees of freedom >= 1.
 

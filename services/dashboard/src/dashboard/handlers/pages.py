@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from importlib import import_module
 from typing import Annotated
 
 from fastapi import FastAPI, Path, Query
@@ -84,7 +83,6 @@ def _add_forecasts(api: FastAPI, site: Site) -> None:
 def _add_quality(api: FastAPI, site: Site) -> None:
     @api.get("/models", response_class=HTMLResponse, include_in_schema=False)
     async def trained() -> HTMLResponse:
-        await asyncio.to_thread(import_module, "scipy.stats")  # the leaderboard's: seconds, the first time
         return site.page("models", models.compose(site.known, site.now))
 
     @api.get("/models/card", response_class=HTMLResponse, include_in_schema=False)
