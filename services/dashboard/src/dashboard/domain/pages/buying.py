@@ -12,7 +12,7 @@ from cbi_common.reporting.tables import UNKNOWN, percent
 from dashboard.domain.advised import AdviceAnswer
 from dashboard.domain.covered import CoverAnswer, CoverEntry, RealisedSavings
 from dashboard.domain.money import Money
-from dashboard.domain.pages.chrome import NAMES, Traced, source_of
+from dashboard.domain.pages.chrome import Traced, source_of
 from dashboard.domain.pages.grid import Grid, grid
 from dashboard.domain.terms import Terms
 
@@ -85,7 +85,7 @@ def buy_now(found: AdviceAnswer, run: Run, money: Money, terms: Terms) -> BuyNow
     assert run.forecast is not None
     source = source_of(run, run.forecast)
     head = headline(found)
-    name = NAMES[found.horizon]
+    name = found.horizon.words
     why = (
         f"By the forecast of {name}: {_REASONS[found.action]}."
         if found.edge
@@ -182,7 +182,7 @@ def _entry(entry: CoverEntry, money: Money) -> tuple[str, ...]:
 def _answers(found: CoverAnswer) -> Grid:
     rows = [
         (
-            f"{a.time:%Y-%m-%d %H:%M}", NAMES[a.horizon], f"{a.advised:,.0f}", f"{a.bought:,.0f}",
+            f"{a.time:%Y-%m-%d %H:%M}", a.horizon.words, f"{a.advised:,.0f}", f"{a.bought:,.0f}",
             "accepted" if a.answer == "accept" else f"overridden: {a.reason}", a.by,
         )
         for a in reversed(found.answers)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import Envelope
 from cbi_common.markets.units import UnitName, units_of
 from cbi_common.reporting.projection import Run
@@ -14,13 +13,6 @@ from dashboard.domain.answers import Origin
 from dashboard.domain.known import Known
 from dashboard.domain.money import MARKET_UNIT, Money
 
-NAMES = {
-    Horizon.W1: "1 week",
-    Horizon.M1: "1 month",
-    Horizon.M3: "3 months",
-    Horizon.M6: "6 months",
-    Horizon.M12: "12 months",
-}
 _OLD_AFTER_DAYS = 4
 """A long weekend; older data means that a trading day is missing."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cbi_common.core.errors import IncompleteError
+from cbi_common.core.horizon import Horizon
 from cbi_common.markets.units import UnitName
 from cbi_common.reporting.tables import number, percent
 from dashboard.domain import view
@@ -15,7 +16,7 @@ from dashboard.domain.edge import has_edge
 from dashboard.domain.known import Known
 from dashboard.domain.money import Money
 from dashboard.domain.pages.buying import Buying
-from dashboard.domain.pages.chrome import NAMES, Chrome, Traced, chrome, source_of
+from dashboard.domain.pages.chrome import Chrome, Traced, chrome, source_of
 from dashboard.domain.pages.grid import Grid, Row, grid
 from dashboard.domain.terms import Terms
 
@@ -70,7 +71,7 @@ def compose(
     buying : Buying
         What to buy now, and the log.
     """
-    choices = tuple((str(horizon), name) for horizon, name in NAMES.items())
+    choices = tuple((str(horizon), horizon.words) for horizon in Horizon)
     try:
         shown = view.predictions(known.runs, now.date())
     except IncompleteError as error:
@@ -105,7 +106,7 @@ def headline(found: BacktestAnswer) -> str:
 def _risk(predictions: tuple[Prediction, ...], money: Money, source: str) -> Grid:
     rows: list[Row] = [
         (
-            NAMES[p.horizon], p.target_date.isoformat(),
+            p.horizon.words, p.target_date.isoformat(),
             Traced(money.price(p.upper_90 - p.current, signed=True), source),
             Traced(percent(p.upper_90 / p.current - 1, signed=True, digits=0), source),
             Traced(money.price(p.lower_90 - p.current, signed=True), source),

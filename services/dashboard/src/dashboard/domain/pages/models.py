@@ -26,7 +26,7 @@ from cbi_common.reporting.tables import Table, number, percent, ranking, volatil
 from dashboard.domain import view
 from dashboard.domain.charts import bars
 from dashboard.domain.known import Known
-from dashboard.domain.pages.chrome import NAMES, Chrome, Traced, chrome, source_of
+from dashboard.domain.pages.chrome import Chrome, Traced, chrome, source_of
 from dashboard.domain.pages.grid import Grid, grid, of_table
 
 _LEDGER = 15
@@ -122,7 +122,7 @@ def _blend(report: Report, horizon: Horizon, source: str) -> Blend:
     heard = sorted(((w, m) for m, w in ensemble.members.items() if w >= _HEARD), key=lambda item: (-item[0], item[1]))
     weights = tuple(Weight(m.replace("_", " "), Traced(percent(w), source), bars.share(w)) for w, m in heard)
     combiner = ensemble.combiner.replace("_", " ")
-    return Blend(NAMES[horizon], combiner, weights, len(ensemble.members) - len(heard))
+    return Blend(horizon.words, combiner, weights, len(ensemble.members) - len(heard))
 
 
 def _gates(run: Run) -> list[Gates]:
@@ -130,7 +130,7 @@ def _gates(run: Run) -> list[Gates]:
     source = source_of(run, event) if event is not None else ""
     return [
         Gates(
-            NAMES[horizon], report.candidate, policy, said.verdict,
+            horizon.words, report.candidate, policy, said.verdict,
             f"{sum(gate.passed for gate in said.gates)} of {len(said.gates)} passed",
             _gate_grid(report, policy, source),
         )
@@ -162,7 +162,7 @@ def _champions(runs: Runs) -> Grid | None:
     for market, horizon in sorted({*latest, *shadows}, key=lambda key: (key[0], list(Horizon).index(key[1]))):
         champion, challenger = latest.get((market, horizon)), shadows.get((market, horizon))
         rows.append((
-            f"{market.upper()} {NAMES[horizon]}",
+            f"{market.upper()} {horizon.words}",
             _traced(champion, champion.data.model_id if champion else "none yet"),
             f"{champion.time:%Y-%m-%d}" if champion else "–",
             _traced(challenger, challenger.data.challenger if challenger else "none"),

@@ -17,7 +17,7 @@ from dashboard.domain.charts import series
 from dashboard.domain.charts.frame import Cells, Figure
 from dashboard.domain.known import Known
 from dashboard.domain.money import Money
-from dashboard.domain.pages.chrome import NAMES, Choice, Chrome, Traced, chrome, source_of
+from dashboard.domain.pages.chrome import Choice, Chrome, Traced, chrome, source_of
 from dashboard.domain.pages.grid import Grid, Row, grid
 from dashboard.domain.pages.why import horizons
 from dashboard.domain.track import Track, Tracks
@@ -58,7 +58,7 @@ def compose(
         found = development.validation(known.runs, "walk_forward", now.date())
     except IncompleteError as error:
         frame = chrome("track", "Track record", known, None)
-        return RecordPage(frame, error.line(), links, NAMES[horizon], None, None, (), None, None, "")
+        return RecordPage(frame, error.line(), links, horizon.words, None, None, (), None, None, "")
     frame = chrome("track", "Track record", known, found.origin, unit)
     run = known.runs.get(found.origin.request_id)
     assert run is not None
@@ -68,7 +68,7 @@ def compose(
         chrome=frame,
         empty="",
         horizons=links,
-        name=NAMES[horizon],
+        name=horizon.words,
         summary=_summary(run, event),
         chart=_chart(track, frame.money, found.origin.as_of) if track else None,
         slices=_slices(event.data.horizons.get(horizon, ()), source_of(run, event)),
@@ -91,20 +91,23 @@ _COLUMNS = ("?n", "?independent", "MAPE", "?of no-change", "skill", "?p", "?dire
 
 
 def _summary(run: Run, event: Envelope[ValidationCompleted]) -> Grid:
+    return grid(
+        "Forecasts as they would have been served at past dates, with what was known then",
+        ("<Horizon", *_COLUMNS),
+        _overall(run, event),
+        "skill: 1 − MAE ÷ MAE of “tomorrow is like today” on the same dates, above 0 is better; p: the chance of such "
+        "a lead by luck; band held: how often the price ended inside the 90 % band.",
+    )
+
+
+def _overall(run: Run, event: Envelope[ValidationCompleted]) -> list[Row]:
     source = source_of(run, event)
-    rows: list[Row] = [
-        (NAMES[h], *_figures(part, source))
+    return [
+        (h.words, *_figures(part, source))
         for h in Horizon
         for part in event.data.horizons.get(h, ())
         if part.by == "all"
     ]
-    return grid(
-        "Forecasts as they would have been served at past dates, with what was known then",
-        ("<Horizon", *_COLUMNS),
-        rows,
-        "skill: 1 − MAE ÷ MAE of “tomorrow is like today” on the same dates, above 0 is better; p: the chance of such "
-        "a lead by luck; band held: how often the price ended inside the 90 % band.",
-    )
 
 
 def _slices(parts: tuple[Slice, ...], source: str) -> tuple[Grid, ...]:
@@ -168,11 +171,5 @@ def _issued(run: Run) -> Grid | None:
     event = run.validations.get("issued")
     if event is None:
         return None
-    source = source_of(run, event)
-    rows: list[Row] = [
-        (NAMES[h], *_figures(part, source))
-        for h in Horizon
-        for part in event.data.horizons.get(h, ())
-        if part.by == "all"
-    ]
+    rows = _overall(run, event)
     return grid("Forecasts that were really published", ("<Horizon", *_COLUMNS), rows) if rows else None

@@ -17,7 +17,7 @@ from dashboard.domain.charts import series
 from dashboard.domain.charts.frame import Cells, Figure, Key
 from dashboard.domain.known import Known
 from dashboard.domain.money import Money
-from dashboard.domain.pages.chrome import NAMES, Chrome, Traced, chrome, source_of
+from dashboard.domain.pages.chrome import Chrome, Traced, chrome, source_of
 from dashboard.domain.pages.grid import Grid, Row, grid
 from dashboard.domain.track import RegimeHistory, Spell, Tracks, spells
 
@@ -177,7 +177,7 @@ def _effect(run: Run) -> Grid | None:
     source = source_of(run, scored)
     rows = [
         (
-            f"{NAMES[h]}, {part.value}", str(part.metrics.n), Traced(percent(part.metrics.mape), source),
+            f"{h.words}, {part.value}", str(part.metrics.n), Traced(percent(part.metrics.mape), source),
             Traced(percent(part.metrics.no_change_mape), source),
             Traced(percent(part.metrics.skill, signed=True), source),
             Traced(percent(part.coverage_90, digits=0), source),

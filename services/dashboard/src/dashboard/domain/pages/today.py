@@ -21,7 +21,7 @@ from dashboard.domain.charts.frame import Cells, Figure, Key
 from dashboard.domain.edge import PROVEN, has_edge
 from dashboard.domain.known import Known
 from dashboard.domain.money import Money
-from dashboard.domain.pages.chrome import NAMES, Chrome, Traced, chrome, source_of
+from dashboard.domain.pages.chrome import Chrome, Traced, chrome, source_of
 from dashboard.domain.track import Tracks
 
 _TOP_GROUPS = 3
@@ -126,7 +126,7 @@ def compose(
         headline=headline(shown),
         current=Traced(frame.money.price(shown[0].current) if shown else "", source),
         cards=tuple(_card(p, bands[p.horizon], explained.get(p.horizon), frame.money, run, source) for p in shown),
-        missing=tuple((NAMES[horizon], why) for horizon, why in found.missing.items()),
+        missing=tuple((horizon.words, why) for horizon, why in found.missing.items()),
         regime=view.regime(runs, today) if run.regime else None,
         fan=fan(run, tracks, frame.money) if tracks and shown else None,
         no_fan=no_fan,
@@ -140,7 +140,7 @@ def headline(shown: tuple[Prediction, ...]) -> str:
     proven = [p for p in shown if has_edge(p)]
     if not proven:
         return "No forecast edge at any horizon: buy by your cover policy and budget, not by the direction."
-    parts = [f"{p.signal} at {NAMES[p.horizon]}" for p in proven]
+    parts = [f"{p.signal} at {p.horizon.words}" for p in proven]
     others = "" if len(proven) == len(shown) else " The other horizons have no forecast edge."
     return f"{', '.join(parts)}.{others}"
 
@@ -224,7 +224,7 @@ def _card(
 ) -> Card:
     scored = run.validations.get("walk_forward")
     return Card(
-        horizon=p.horizon, name=NAMES[p.horizon], target_date=p.target_date.isoformat(), signal=p.signal,
+        horizon=p.horizon, name=p.horizon.words, target_date=p.target_date.isoformat(), signal=p.signal,
         advice=advice(p), point=Traced(money.price(p.point), source),
         move=percent(p.point / p.current - 1, signed=True), lower=money.price(p.lower_90),
         upper=money.price(p.upper_90),
@@ -262,7 +262,7 @@ def _bands(predictions: tuple[Prediction, ...]) -> dict[Horizon, Markup]:
 
 def _fan_cells(ahead: list[tuple[Horizon, HorizonForecast]], money: Money) -> Cells:
     rows = tuple(
-        (NAMES[h], f.target_date.isoformat(), *(money.price(v) for v in (f.lower_90, f.point, f.upper_90)))
+        (h.words, f.target_date.isoformat(), *(money.price(v) for v in (f.lower_90, f.point, f.upper_90)))
         for h, f in ahead
     )
     return Cells(("By", "Day", "Lower end", "Forecast", "Upper end"), rows)

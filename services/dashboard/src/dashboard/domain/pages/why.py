@@ -19,7 +19,7 @@ from dashboard.domain.charts.frame import Cells, Figure
 from dashboard.domain.charts.waterfall import Share, waterfall
 from dashboard.domain.known import Known
 from dashboard.domain.money import Money
-from dashboard.domain.pages.chrome import NAMES, Choice, Chrome, Traced, chrome, source_of
+from dashboard.domain.pages.chrome import Choice, Chrome, Traced, chrome, source_of
 from dashboard.domain.pages.grid import Grid, grid
 from dashboard.domain.pages.whatif import WhatIf, sentence
 
@@ -74,7 +74,7 @@ class Past(NamedTuple):
 
 def horizons(path: str, chosen: Horizon, extra: str = "") -> tuple[Choice, ...]:
     """Return the links that choose a horizon of a page."""
-    return tuple(Choice(NAMES[h], f"{path}?horizon={h}{extra}", h == chosen) for h in Horizon)
+    return tuple(Choice(h.words, f"{path}?horizon={h}{extra}", h == chosen) for h in Horizon)
 
 
 def compose(known: Known, now: datetime, horizon: Horizon, unit: UnitName = "market", asked: WhatIf = NOT_ASKED) -> Why:
@@ -84,7 +84,7 @@ def compose(known: Known, now: datetime, horizon: Horizon, unit: UnitName = "mar
         found = development.explanation(known.runs, horizon, now.date())
     except IncompleteError as error:
         frame = chrome("why", "Why", known, None)
-        return Why(frame, error.line(), links, NAMES[horizon], (), (), None, None, None, None, None, horizon, asked, "")
+        return Why(frame, error.line(), links, horizon.words, (), (), None, None, None, None, None, horizon, asked, "")
     frame = chrome("why", "Why", known, found.origin, unit)
     run = known.runs.get(found.origin.request_id)
     assert run is not None
@@ -94,7 +94,7 @@ def compose(known: Known, now: datetime, horizon: Horizon, unit: UnitName = "mar
         chrome=frame,
         empty="",
         horizons=links,
-        name=NAMES[horizon],
+        name=horizon.words,
         sentences=e.why,
         factors=tuple(
             Factor(name, Traced(f"{money.price(e.groups[key], signed=True)} {money.label}", source))
@@ -128,7 +128,7 @@ def _waterfall(e: HorizonExplanation, money: Money, horizon: Horizon) -> Figure:
     if abs(rest) >= _SEEN:
         shares.append(Share(_REST, rest * money.factor))
     caption = (
-        f"From the price of today, {money.price(e.baseline)} {money.label}, to the forecast in {NAMES[horizon]}, "
+        f"From the price of today, {money.price(e.baseline)} {money.label}, to the forecast in {horizon.words}, "
         f"{money.price(e.forecast)}: what each group of drivers adds or takes away."
     )
     begin, end = Share("today", e.baseline * money.factor), Share("forecast", e.forecast * money.factor)

@@ -11,7 +11,6 @@ from cbi_common.events.forecast import ForecastReady, HorizonForecast
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.reporting.tables import number, percent
 from monitor.domain.mail.known import Known
-from monitor.domain.mail.notice import NAMES
 
 
 def changes(now: Known, then: Known | None, since: datetime | None) -> tuple[str, ...]:
@@ -48,7 +47,7 @@ def _forecasts(then: Envelope[ForecastReady] | None, now: Envelope[ForecastReady
         return ("No horizon of this forecast was in the last one.",)
     price = _price(before[shared[0]], after[shared[0]], unit)
     signals = tuple(
-        f"{NAMES[h]}: {after[h].signal}, was {before[h].signal}" for h in shared if after[h].signal != before[h].signal
+        f"{h.words}: {after[h].signal}, was {before[h].signal}" for h in shared if after[h].signal != before[h].signal
     )
     moved = "; ".join(f"{h} {number(before[h].point)} → {number(after[h].point)}" for h in shared)
     return (price, *signals, *(() if signals else ("No signal has changed.",)), f"Forecasts: {moved}")

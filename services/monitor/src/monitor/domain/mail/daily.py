@@ -14,7 +14,7 @@ from cbi_common.timeseries.calendar import session_number
 from monitor.domain.mail.changes import changes
 from monitor.domain.mail.health import Line, health
 from monitor.domain.mail.known import Known
-from monitor.domain.mail.notice import NAMES, Origin
+from monitor.domain.mail.notice import Origin
 
 EXCHANGE = ZoneInfo("America/Chicago")
 
@@ -105,8 +105,8 @@ def compose(now_known: Known, then_known: Known | None, since: datetime | None, 
         old=age is None or age > _OLD_SESSIONS,
         state=_state(now_known),
         rows=tuple(_row(horizon, found) for horizon, found in forecasts.items()),
-        missing=() if event is None else tuple(f"{NAMES[h]}: {why}" for h, why in event.data.missing.items()),
-        why=tuple(Why(NAMES[h], _sentences(explained[h], now_known.origin.unit)) for h in forecasts if h in explained),
+        missing=() if event is None else tuple(f"{h.words}: {why}" for h, why in event.data.missing.items()),
+        why=tuple(Why(h.words, _sentences(explained[h], now_known.origin.unit)) for h in forecasts if h in explained),
         changed=changes(now_known, then_known, since),
         health=health(now_known, since, now, age, _OLD_SESSIONS) + _post(post, since),
     )
@@ -151,7 +151,7 @@ def _state(known: Known) -> str:
 
 def _row(horizon: Horizon, found: HorizonForecast) -> Row:
     return Row(
-        name=NAMES[horizon],
+        name=horizon.words,
         target=f"{found.target_date:%-d %b %Y}",
         signal=found.signal,
         current=number(found.current),

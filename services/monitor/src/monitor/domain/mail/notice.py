@@ -13,14 +13,6 @@ from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.reporting.tables import number, percent
 
-NAMES = {
-    Horizon.W1: "1 week",
-    Horizon.M1: "1 month",
-    Horizon.M3: "3 months",
-    Horizon.M6: "6 months",
-    Horizon.M12: "12 months",
-}
-
 Tone = Literal["act", "bad", "old", "over"]
 
 
@@ -72,8 +64,8 @@ def of_signals(
     changed = [h for h in Horizon if h in before and h in after and before[h] != after[h].signal]
     if not changed:
         return None
-    heading = ", ".join(f"{NAMES[h]} {after[h].signal}, was {before[h]}" for h in changed)
-    details = [_signal(NAMES[h], after[h], origin.unit) for h in changed]
+    heading = ", ".join(f"{h.words} {after[h].signal}, was {before[h]}" for h in changed)
+    details = [_signal(h.words, after[h], origin.unit) for h in changed]
     return Notice(tone="act", heading=heading, details=(*details, f"Forecast as of {as_of}"))
 
 
