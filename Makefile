@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PEERS := var/peers
+MUTMUT := var/mutmut
 PROJECTS := $(sort $(dir $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)))
 EDITABLE := $(foreach p,$(PROJECTS),-e $(p:/=))
 
@@ -12,7 +13,7 @@ N ?= 20
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help accounts setup run up test prove check format bench images test-containers compose-up compose-down chaos schemas dashboards features pictures metal metal-off lock clean
+.PHONY: help accounts setup run up test prove check format bench mutants images test-containers compose-up compose-down chaos schemas dashboards features pictures metal metal-off lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,6 +53,13 @@ bench: $(STAMP) $(PEERS)/.ready ## measured figures, as ratios in one run, besid
 $(PEERS)/.ready: tests/benchmarks/peers/requirements.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+mutants: $(STAMP) $(MUTMUT)/.ready ## which small faults in the timeseries core and the gates do tests notice (docs/mutation.md)
+	@PYTHONPATH=$(CURDIR)/$(MUTMUT) nice $(BIN)/python tests/mutation/run.py $(ARGS)
+
+$(MUTMUT)/.ready: tests/mutation/requirements.txt | $(STAMP)
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --target $(MUTMUT) -c constraints.txt -r $<
 	@touch $@
 
 images: $(STAMP) ## every image of compose.yaml, with stand-ins where no image registry answers (docs/containers.md)
