@@ -8,8 +8,8 @@ from boards.spec import Board, Panel, Row, one
 def _score(kind: str, title: str, why: str) -> Panel:
     return one(
         title,
-        f"{why} 1 is the limit, at which it counts as drift once it has lasted.",
-        f'cbi_drift_score_ratio{{market=~"$market", kind="{kind}"}}',
+        f"{why} 1 is the limit, at which it counts as drift once it has lasted; 0 without a name: too little to judge.",
+        f'cbi_drift_score_ratio{{market=~"$market", kind="{kind}"}} or on () vector(0)',
         "{{market}} {{world}} {{where}}",
         warn=0.8,
         bad=1,
