@@ -8,7 +8,9 @@ ARG KIND=common
 FROM ${BASE} AS common
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY constraints.txt /src/
+# The versions are pinned for Linux on x86-64; a container on a Mac is Linux on ARM, and takes the same.
 RUN --mount=type=cache,target=/root/.cache \
+    sed -i "s/'x86_64'/'$(uname -m)'/g" /src/constraints.txt && \
     python3 -m venv /tools && /tools/bin/pip install --quiet -c /src/constraints.txt uv && python3 -m venv --without-pip /app
 COPY libs/cbi_common/pyproject.toml /src/libs/cbi_common/
 # dumb-init is process 1: Python there would ignore SIGTERM until it has a handler, and would bury no orphans.
@@ -33,7 +35,7 @@ ARG KIND
 COPY libs /src/libs
 COPY services /src/services
 RUN --mount=type=cache,target=/root/.cache touch /before /src/without.txt && \
-    if [ "${KIND}" = common ]; then printf '%s ; python_version < "3"\n' tensorflow-cpu keras keras-tuner >/src/without.txt; fi && \
+    if [ "${KIND}" = common ]; then printf '%s ; python_version < "3"\n' tensorflow-cpu tensorflow keras keras-tuner >/src/without.txt; fi && \
     /tools/bin/uv pip install --quiet --python /app/bin/python -c /src/constraints.txt --overrides /src/without.txt \
       /src/libs/cbi_common $(for service in ${SERVICES}; do echo /src/services/${service}; done) && \
     mkdir /own && find /app -cnewer /before \( -type f -o -type l \) -print0 | tar --null -T - -cf - | tar -xf - -C /own
