@@ -99,3 +99,10 @@ def test_chance_of_one_outcome_seen_twelve_times_is_all_or_nothing() -> None:
     sessions = np.arange(12, dtype=np.int64)
     assert worst_year_by_chance(sessions, np.full(12, 2020), 10_000) == 0.0  # missed in one of ten, whole
     assert worst_year_by_chance(sessions, np.full(12, 2020), 10_000, seed=1) == 0.0
+
+
+def test_chance_has_one_seed_that_results_rest_on() -> None:
+    sessions = np.arange(0, 20 * 252, 21, dtype=np.int64)
+    years = 2000 + sessions // 252
+    found = worst_year_by_chance(sessions, years, 126)
+    assert found == worst_year_by_chance(sessions, years, 126, seed=20100101)

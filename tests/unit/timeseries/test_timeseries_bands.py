@@ -1,4 +1,4 @@
-from math import ceil
+from math import ceil, erf, sqrt
 
 import numpy as np
 import pytest
@@ -246,3 +246,86 @@ def test_a_known_garch_volatility_gives_calibrated_bands() -> None:
     for part in (variance < np.quantile(variance, 0.3), variance > np.quantile(variance, 0.7)):
         rows = known & part
         assert coverage(found.lower[rows], found.upper[rows], r[rows]) == pytest.approx(0.9, abs=0.02)
+
+
+def naive_share(size: float, parts: list[tuple[list[float], float, float]]) -> float:
+    """Share within ``size``: groups (sizes, independent, weight of what follows), then the normal distribution."""
+    share = erf(size / sqrt(2))
+    for sizes, independent, prior in reversed(parts):
+        own = sum(1 for s in sizes if s <= size) / (len(sizes) + 1) if sizes else 0.0
+        weight = independent / (independent + prior) if sizes else 0.0
+        share = weight * own + (1 - weight) * share
+    return share
+
+
+def naive_within(share: float, parts: list[tuple[list[float], float, float]]) -> float:
+    low, high = 0.0, 60.0
+    if naive_share(high, parts) < share:  # so few cannot show it: the largest, of all or of the group's own
+        return max([*parts[0][0], *([naive_within(share, parts[1:])] if parts[1:] else [])])
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (low, middle) if naive_share(middle, parts) >= share else (middle, high)
+    return high
+
+
+@given(st.lists(st.floats(0, 6), min_size=1, max_size=20), st.floats(0, 8), st.floats(0.5, 40), st.floats(0.5, 200))
+def test_the_distribution_is_the_stated_mixture(
+    sizes: list[float], size: float, independent: float, prior: float
+) -> None:
+    every = sorted(sizes)
+    own = every[::2]
+    pooled = Residuals(tuple(every), independent, None, prior)
+    group = Residuals(tuple(own), independent / 3, pooled, prior)
+    both = [(own, independent / 3, prior), (every, independent, prior)]
+    for found, parts in ((pooled, both[1:]), (group, both)):
+        within = naive_share(size, parts)
+        assert found.share_within(size) == pytest.approx(within, abs=1e-12)
+        assert found.share_above(size) == pytest.approx((1 - within) / 2, abs=1e-12)
+        assert found.share_above(-size) == pytest.approx((1 + within) / 2 if size else (1 - within) / 2, abs=1e-12)
+
+
+@pytest.mark.parametrize("horizon", [5, 21])
+def test_bands_of_groups_with_a_prior_equal_a_naive_loop(horizon: int) -> None:
+    n, prior, rate, least = 110, 7.0, 0.2, 12
+    data = exchangeable(n, horizon, seed=3)
+    data["sd"][[15, 70]] = np.nan
+    group = np.random.default_rng(0).integers(-1, 2, n)
+    floor = np.where(np.arange(n) % 7 == 0, 0.2, np.nan)
+    found = bands(**data, groups=group, least_width=floor, prior=prior, rate=rate, min_residuals=least)
+    sessions, targets, y_hat, sd, y = (data[k] for k in ("sessions", "target_sessions", "y_hat", "sd", "y"))
+    sizes = np.abs(y - y_hat) / sd
+    span = [max(sum(1 for s in sessions if sessions[i] <= s < targets[i]), 1) for i in range(n)]
+    level, halves, seen, used = 0.1, [np.nan] * n, 0, set()
+    for t in range(n):
+        rows = [i for i in range(n) if targets[i] <= sessions[t] and np.isfinite(sizes[i])]
+        for i in rows[seen:]:
+            if np.isfinite(halves[i]):
+                level = min(max(level + rate / span[i] * (0.1 - (sizes[i] > halves[i])), 0.02), 0.3)
+        seen = len(rows)
+        assert found.residuals[t] == seen
+        if seen < least or np.isnan(sd[t]):
+            assert np.isnan([found.lower[t], found.upper[t], found.level[t], found.probability_up[t]]).all()
+            continue
+        parts = [(sizes[rows].tolist(), sum(1 / span[i] for i in rows), prior)]
+        own = [i for i in rows if group[i] == group[t]]
+        if group[t] >= 0 and sum(1 / span[i] for i in own) >= 20:
+            parts = [(sizes[own].tolist(), sum(1 / span[i] for i in own), prior), *parts]
+        used.add(len(parts))
+        half, inner = naive_within(1 - level, parts), naive_within(0.5, parts)
+        if floor[t] / sd[t] > half:
+            half, inner = floor[t] / sd[t], inner * floor[t] / sd[t] / half
+        halves[t], inner = half, min(inner, half)
+        ends = [y_hat[t] + k * sd[t] for k in (-half, -inner, 0, inner, half)]
+        np.testing.assert_allclose(found.quantiles[t], ends, atol=1e-9)
+        assert (found.lower[t], found.upper[t]) == (found.quantiles[t, 0], found.quantiles[t, 4])
+        assert found.level[t] == pytest.approx(level)
+        up = naive_share(abs(y_hat[t] / sd[t]), parts)
+        assert found.probability_up[t] == pytest.approx((1 + up) / 2 if y_hat[t] > 0 else (1 - up) / 2)
+    assert used == ({1, 2} if horizon == 5 else {1})
+
+
+def test_what_is_drawn_by_default() -> None:
+    data = exchangeable(200)
+    one, other = bands(**data), bands(**data, alpha=0.1, prior=100.0, rate=0.005, min_residuals=50)
+    assert one.quantiles.tobytes() == other.quantiles.tobytes()
+    assert one.level.tobytes() == other.level.tobytes()

@@ -118,3 +118,37 @@ def test_time_grows_with_rows_times_members() -> None:
     start = time.process_time()
     earned(**data)
     assert time.process_time() - start < 1.0
+
+
+def test_the_best_is_who_was_ahead_of_no_change_by_most_on_average() -> None:
+    data = history(n=90, m=4, horizon=21, seed=4)
+    found = earned(**data, min_matured=5, min_span=50)
+    assert found.standing.sum() > 100
+    for t in range(90):
+        rows = [i for i in range(90) if data["target_sessions"][i] <= data["sessions"][t]]
+        lead = {}
+        for j in np.flatnonzero(found.standing[t]).tolist():
+            used = [i for i in rows if np.isfinite(data["y"][i] + data["members"][i, j])]
+            ahead = [abs(data["y"][i]) - abs(data["members"][i, j] - data["y"][i]) for i in used]
+            lead[j] = sum(ahead) / len(ahead)
+        best = max(lead, key=lambda j: lead[j]) if lead else None
+        assert found.best[t].tolist() == [float(j == best) for j in range(4)]
+
+
+def test_members_that_err_alike_share_one_vote() -> None:
+    rng = np.random.default_rng(2)
+    y = rng.normal(0, 0.05, 200)
+    own = 0.7 * y + rng.normal(0, 0.02, (2, 200))
+    sessions = np.arange(200, dtype=np.int64) * 5
+    found = earned(np.column_stack([own[0], own[0] + 1e-6, own[1]]), y, sessions, sessions + 5)
+    assert found.votes[-1].tolist() == [0.5, 0.5, 1.0]
+    squares = [np.mean((column[:199] - y[:199]) ** 2) for column in (own[0], own[0] + 1e-6, own[1])]
+    raw = np.array([0.5, 0.5, 1.0]) / squares
+    np.testing.assert_allclose(found.inverse[-1], raw / raw.sum())
+
+
+def test_what_is_asked_by_default_is_a_year_and_48_outcomes() -> None:
+    data = history(n=200, horizon=5)
+    for name in ("standing", "votes", "inverse", "best"):
+        one, other = (getattr(found, name) for found in (earned(**data), earned(**data, min_matured=48, min_span=252)))
+        assert one.tobytes() == other.tobytes()

@@ -108,3 +108,34 @@ def test_numbers_outside_the_calendar_are_refused(number: int) -> None:
 def test_importing_the_calendar_does_not_import_pandas() -> None:
     code = "import sys, cbi_common.timeseries.calendar; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_first_and_the_last_session_have_a_day_and_their_neighbours_none() -> None:
+    first, last = (session_number(day) for day in (FIRST_DAY, LAST_DAY))
+    assert (session_date(first), session_date(last)) == (date(1900, 1, 1), date(2100, 12, 31))
+    for number in (first - 1, last + 1):
+        with pytest.raises(DataError, match=f"^calendar: session {number} is outside 1900-01-01 to 2100-12-31$"):
+            session_date(number)
+
+
+def test_an_hour_of_the_day_counts_as_its_day() -> None:
+    numbers, is_session = session_numbers(np.array(["2000-01-07T18:30", "2000-01-08T00:01"], dtype="datetime64[m]"))
+    assert (numbers.tolist(), is_session.tolist()) == ([4, 4], [True, False])
+
+
+def test_a_date_outside_is_named_with_what_can_be_numbered() -> None:
+    told = (
+        "^calendar: date 2101-01-01 is outside the calendar; dates between 1900-01-01 and 2100-12-31 can be numbered$"
+    )
+    with pytest.raises(DataError, match=told):
+        session_numbers([date(2020, 1, 2), date(2101, 1, 1)])
+    for start, end in ((date(1899, 12, 31), date(2000, 1, 1)), (date(2000, 1, 1), date(2101, 1, 1))):
+        with pytest.raises(DataError, match="outside the calendar"):
+            sessions_between(start, end)
+
+
+def test_nobody_can_move_a_session_that_others_read() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        sessions_between(FIRST_DAY, LAST_DAY)[0] = np.datetime64("1900-01-01")
+    with pytest.raises(ValueError, match="read-only"):
+        holidays()[0] = np.datetime64("1900-01-01")

@@ -135,3 +135,22 @@ def test_a_newcomer_among_members_of_one_opinion_does_not_inherit_what_they_earn
     share[:, :9] = 1.0 / 9.0
     weights = expert_weights(said, y, np.full(n, 0.05), sessions, sessions + 126, share=share, rate=0.0)
     assert weights[-1, 9] < 0.05
+
+
+def test_a_volatility_of_nothing_teaches_nothing() -> None:
+    zero, missing = history(), history()
+    zero["sd"][20:30], missing["sd"][20:30] = 0.0, np.nan
+    assert expert_weights(**zero).tobytes() == expert_weights(**missing).tobytes()
+
+
+def test_what_is_learned_by_default() -> None:
+    data = history()
+    assert expert_weights(**data).tobytes() == expert_weights(**data, rate=2.0, trust=50.0).tobytes()
+
+
+def test_a_member_is_trusted_by_half_after_as_many_outcomes_as_trust_says() -> None:
+    """One member says no change like no-change itself: it loses nothing, so its weight is its trust."""
+    n = 52
+    sessions = np.arange(n, dtype=np.int64) * 5
+    weights = expert_weights(np.zeros((n, 2)), np.zeros(n), np.ones(n), sessions, sessions + 5, trust=50.0)
+    np.testing.assert_allclose(weights[:, 1], [t / (t + 50) for t in range(n)])

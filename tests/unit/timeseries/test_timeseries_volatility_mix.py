@@ -81,3 +81,29 @@ def test_a_day_on_which_nothing_moved_teaches_nothing() -> None:
     still = {**data, "realised": np.where(np.arange(200) == 50, 0.0, data["realised"])}
     unknown = {**data, "realised": np.where(np.arange(200) == 50, np.nan, data["realised"])}
     np.testing.assert_array_equal(mix(**still).weights, mix(**unknown).weights)
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_volatility_of_nothing_is_none(column: int) -> None:
+    zero, missing = history(), history()
+    zero["candidates"][[70, 120], column] = 0.0
+    missing["candidates"][[70, 120], column] = np.nan
+    one, other = mix(**zero), mix(**missing)
+    np.testing.assert_array_equal(one.sd, other.sd)
+    np.testing.assert_array_equal(one.weights, other.weights)
+
+
+def test_without_the_yardstick_nobody_has_a_vote() -> None:
+    data = history()
+    data["candidates"][100, 0] = np.nan
+    found = mix(**data)
+    assert found.weights[100].tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(np.delete(found.weights, 100, axis=0).sum(axis=1), 1.0)
+
+
+def test_the_vote_learns_slowly_by_default() -> None:
+    data = history()
+    found, named = mix(**data), mix(**data, rate=0.3)
+    assert found.weights.tobytes() == named.weights.tobytes()
+    even = mix(**data, rate=0.0).weights
+    np.testing.assert_allclose(even[-1], [1 / 3] * 3)
