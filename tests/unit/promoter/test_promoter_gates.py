@@ -93,6 +93,8 @@ def test_good_evidence_passes_every_gate_of_every_policy(evidence):
         ("benchmark", benchmark(n=47), None),
         ("benchmark", replace(GOOD, benchmark=None), None),
         ("benchmark", replace(GOOD, benchmark=None, declared_mape=0.9), None),
+        ("benchmark_significance", benchmark(benchmark_p=0.05), 0.05),
+        ("benchmark_significance", benchmark(benchmark_p=None), None),
         ("r2", replace(GOOD, years=(*GOOD.years, YearScore(2023, 20, 0.94, 0.99))), 0.94),
         ("r2", replace(GOOD, years=()), None),
         ("shap_signs", replace(GOOD, signs=AGAINST), 0.0),
@@ -134,8 +136,9 @@ def test_flipping_one_input_flips_exactly_its_gate(gate, evidence, value):
         for found in gates(evidence, policy).values()
         if not found.passed
     }
-    assert {name for _, name in flipped} == {gate}
-    policy, _ = min(flipped)
+    with_it = {"benchmark_significance"} if gate == "benchmark" and value is None else set()
+    assert {name for _, name in flipped} == {gate} | with_it
+    policy = min(policy for policy, name in flipped if name == gate)
     found = gates(evidence, policy)[gate]
     assert found.value == (None if value is None else pytest.approx(value))
     assert found.detail
@@ -184,6 +187,10 @@ WRONG = tuple(replace(DOWN, feature=name, rises=0.001) for name in "abcde")
             "only 47 common rows, 48 are needed; refused 2 rows: a; refused 1 rows: b"
             "; declared, and not compared with: 50.00%",
         ),
+        ("benchmark_significance", GOOD, "absolute errors on 250 common rows"),
+        ("benchmark_significance", benchmark(n=47), "47 common rows: no p-value"),
+        ("benchmark_significance", benchmark(benchmark_p=None), "250 common rows: no p-value"),
+        ("benchmark_significance", replace(GOOD, benchmark=None), "no table of benchmark predictions to compare with"),
         ("r2", GOOD, "worst of 2 years is 2022 (n 52); no-change there 0.950"),
         ("r2", replace(GOOD, years=()), "no calendar year of targets with 12 cutoffs"),
         ("shap_signs", GOOD, "2 of 2 drivers over 60 cutoffs"),

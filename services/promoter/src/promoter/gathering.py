@@ -116,11 +116,13 @@ class Gathering:
         served, benchmark = self._forecast.served.key, self._manifest.benchmark
         explained = () if self._explained.forecast is None else (self._explained.forecast.key,)
         proofs = {check: () if ref is None else (ref.key,) for check, ref in self._proof_keys.items()}
+        compared = (served, *([] if benchmark is None else [benchmark.key]))
         predictions = tuple(member.predictions.key for _, member in sorted(members.items()))
         return {
             **dict.fromkeys(("skill", "significance", "coverage", "lowest_yearly_r2"), (served,)),
             "plausible": (served, *proofs["plausible"]),
-            "mape_against_benchmark": (served, *([] if benchmark is None else [benchmark.key])),
+            "mape_against_benchmark": compared,
+            "benchmark_significance": compared,
             "attribution_signs": explained,
             "monotone_response": (self._forecast.members.key,),
             "leak_audit": (*proofs["leak_audit"], *predictions),

@@ -1,3 +1,3 @@
 """Hand-bumped version of what this service computes: part of the key of everything it stores."""
 
-VERSION = 2
+VERSION = 3

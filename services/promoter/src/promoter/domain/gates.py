@@ -56,6 +56,15 @@ def _mape_against_benchmark(evidence: Evidence, threshold: float) -> Outcome:
     return ratio, ratio <= threshold, said
 
 
+def _benchmark_significance(evidence: Evidence, threshold: float) -> Outcome:
+    found = evidence.benchmark
+    if found is None:
+        return None, False, "no table of benchmark predictions to compare with"
+    if found.n < LEAST_ROWS or found.benchmark_p is None:
+        return None, False, f"{found.n} common rows: no p-value"
+    return found.benchmark_p, found.benchmark_p < threshold, f"absolute errors on {found.n} common rows"
+
+
 def _lowest_yearly_r2(evidence: Evidence, threshold: float) -> Outcome:
     if not evidence.years:
         return None, False, f"no calendar year of targets with {LEAST_CUTOFFS} cutoffs"
@@ -164,6 +173,7 @@ def _plausible(evidence: Evidence, threshold: float) -> Outcome:
 
 CHECKS: Mapping[str, Check] = {
     "mape_against_benchmark": _mape_against_benchmark,
+    "benchmark_significance": _benchmark_significance,
     "lowest_yearly_r2": _lowest_yearly_r2,
     "attribution_signs": _attribution_signs,
     "monotone_response": _monotone_response,
