@@ -177,6 +177,29 @@ def test_a_service_that_was_away_takes_first_what_came_meanwhile(kit, world_of):
     assert len(issued(later(kit, 9000, ran=30), parts[0])) == 1
 
 
+def test_a_clock_that_is_set_back_puts_nothing_off_for_longer_than_the_deadline(kit, world_of):
+    parts = world_of(kit.lake).parts()
+    asyncio.run(send_all(Handlers(kit), parts[:3]))
+    year = 400 * 86400
+    with pytest.raises(NotYet) as found:
+        issued(later(kit, -year), parts[0])
+    assert found.value.delay_s == 1800
+    with pytest.raises(NotYet) as found:
+        issued(later(kit, 9000, ran=-year), parts[0])
+    assert found.value.delay_s == 30
+
+
+def test_a_clock_that_was_ahead_at_the_start_and_is_set_right_forgets_no_deadline(kit, world_of):
+    parts = world_of(kit.lake).parts()
+    asyncio.run(send_all(Handlers(kit), parts[:3]))
+    right = kit.clock()
+    times = iter([right + timedelta(days=400), right + timedelta(seconds=8000), right + timedelta(seconds=8030)])
+    handlers = Handlers(replace(kit, clock=lambda: next(times)))
+    with pytest.raises(NotYet):
+        issued(handlers, parts[0])
+    assert issued(handlers, parts[0])[0].data.provisional
+
+
 def test_a_complete_run_needs_no_provisional_forecast(kit, small):
     asyncio.run(send_all(Handlers(kit), small.parts()))
     assert issued(later(kit, 7200), small.parts()[0]) == []

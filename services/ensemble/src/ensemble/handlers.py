@@ -74,7 +74,9 @@ class Handlers:
 
     def _wait(self, event: Envelope[DataExported], arrived: Arrived) -> None:
         now, first, last = self._clock(), self._settings.quorum_wait_s, self._settings.forecast_deadline_s
-        waited, ran = (now - event.time).total_seconds(), (now - self._started).total_seconds()
+        # A clock that was ahead, here or where the export was made, must put nothing off for as long as it was wrong.
+        self._started = min(self._started, now)
+        waited, ran = max((now - event.time).total_seconds(), 0.0), (now - self._started).total_seconds()
         catch_up = min(_CATCH_UP_S, last)
         if ran < catch_up and waited >= min(first, last):
             raise NotYet("what came while the service was away is taken first", delay_s=catch_up - ran)
