@@ -25,7 +25,7 @@ ALERTS = {rule["alert"]: rule for rule in rules() if "alert" in rule}
 
 
 def told(*command: str | Path) -> str:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
