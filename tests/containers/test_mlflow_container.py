@@ -34,9 +34,9 @@ ROW = TrackedModel(
 def uri() -> Iterator[str]:
     service = services_of()["mlflow"]
     container = (
-        DockerContainer(
-            service["image"], tmpfs={"/mlflow": "mode=1777", "/tmp": "mode=1777"}, read_only=True, user="10000:10000"
-        )
+        DockerContainer(service["image"], read_only=True, user="10000:10000")
+        .with_tmpfs_mount("/mlflow")
+        .with_tmpfs_mount("/tmp")
         .with_command(" ".join(service["command"]))
         .with_exposed_ports(5000)
         .waiting_for(HttpWaitStrategy(5000, "/health").for_status_code(200).with_startup_timeout(240))
