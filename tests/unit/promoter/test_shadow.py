@@ -87,3 +87,13 @@ def test_what_is_told_of_a_decision() -> None:
     assert re.fullmatch(r"the champion is closer: e-value \d+\.\d against the challenger after 100 outcomes", told(-1))
     same = standings(EMPTY.with_rows(tuple(row(s, 0.0) for s in range(52))), prices)[0]
     assert same.detail == "e-value 1.00 for and 1.00 against after 52 outcomes; 20 decides"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "wait"),
+    [(2361, "251 sessions"), (2360, "1 year"), (2235, "1 year"), (2234, "2 years"), (1600, "4 years")],
+)
+def test_the_wait_is_told_in_a_readers_unit(pairs: int, wait: str) -> None:
+    book = EMPTY.with_rows(tuple(row(s, 0.0, Horizon.M12) for s in range(pairs)))
+    _, year = standings(book, {})
+    assert year.detail.endswith(f"needs {wait} more")

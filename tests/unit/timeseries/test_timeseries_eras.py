@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -140,3 +141,11 @@ def test_a_bad_era_is_named() -> None:
 def test_weights_are_the_plans_to_the_last_row() -> None:
     weights = era_weights(days(1, 1, 2), ERAS, "plan")
     np.testing.assert_allclose(weights, np.array([50, 100, 5000, 5000]) * 4 / 10150)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_only_the_ratios_of_the_weights_count(scale: float) -> None:
+    dates = days(10, 40, 50)
+    scaled = [replace(era, weight=era.weight * scale) for era in ERAS]
+    for scheme in ("plan", "capped"):
+        np.testing.assert_allclose(era_weights(dates, scaled, scheme), era_weights(dates, ERAS, scheme))

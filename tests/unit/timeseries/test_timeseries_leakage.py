@@ -233,3 +233,11 @@ def test_the_last_of_many_chunks_is_compared_too() -> None:
     changed = pa.concat_tables([*parts[:3], pa.table({"session": [3], "x": [3.5], "name": ["3"]})])
     assert first_difference(whole, changed, 9) == "column x, session 3: 3.0 became 3.5"
     assert first_difference(changed, whole, 2) is None
+
+
+def test_a_small_whole_number_may_overflow_into_nonsense_and_stays_one() -> None:
+    n = 200
+    before = pa.table({"day": ["2020-03-01"] * n, "k": pa.array([120] * n, pa.int8())})
+    after = poison(before, "day", CUT, "noise", np.random.default_rng(2))
+    assert after.schema == before.schema
+    assert len(set(after["k"].to_pylist())) > 50

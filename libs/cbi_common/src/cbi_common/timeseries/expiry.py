@@ -12,7 +12,7 @@ def next_expiry(dates: Dates, months: tuple[int, ...], day: int) -> Dates:
     """Return the next ``day`` of a delivery month after each date."""
     candidates = [day_of(dates, (month, day), years) for years in (0, 1) for month in sorted(months)]
     found: Dates = candidates[-1]
-    for candidate in reversed(candidates):
+    for candidate in reversed(candidates[:-1]):
         found = np.where(candidate > dates, candidate, found)
     return found
 

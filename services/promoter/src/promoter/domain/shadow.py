@@ -108,7 +108,7 @@ def _words(horizon: Horizon, verdict: Verdict, better: float, worse: float, pair
         return f"the champion is closer: e-value {worse:.1f} against the challenger after {matured} outcomes"
     least = least_sessions(horizon.sessions)
     if pairs < least:
-        years = (least - pairs) / 252
-        wait = f"{least - pairs} sessions" if years < 1 else f"{years:.0f} years"
+        years = (least - pairs) / Horizon.M12.sessions
+        wait = f"{least - pairs} sessions" if years < 1 else "1 year" if years < 1.5 else f"{years:.0f} years"
         return f"cannot be decided yet: even a challenger that is always right needs {wait} more"
     return f"e-value {better:.2f} for and {worse:.2f} against after {matured} outcomes; {DECIDES:.0f} decides"
