@@ -13,7 +13,7 @@ N ?= 20
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help accounts setup run up test prove check format bench mutants images test-containers compose-up compose-down chaos schemas dashboards features pictures metal metal-off lock clean
+.PHONY: help accounts audit setup run up test prove check format bench mutants images test-containers compose-up compose-down chaos schemas dashboards features pictures metal metal-off lock clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,10 +39,15 @@ test: check ## lint, types, architecture and every test that takes no minutes
 prove: $(STAMP) ## the tests that take minutes: poisoning, kills, replay, services left out, fits that are resumed
 	@$(BIN)/pytest -m proof -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: $(STAMP) ## ruff, mypy and the import contracts
+check: $(STAMP) ## ruff, mypy, the import contracts, and what is installed
+	@$(BIN)/python deploy/audit.py
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo || $(BIN)/lint-imports
+
+audit: $(STAMP) ## ask the advisory service what is known to be vulnerable: needs the network, and fails without it
+	@$(BIN)/python deploy/audit.py
+	@$(BIN)/pip-audit --skip-editable --progress-spinner off --timeout 20 || { echo "make audit: something above is vulnerable, or nobody could be asked" >&2; exit 1; }
 
 format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
