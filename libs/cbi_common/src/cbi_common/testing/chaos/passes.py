@@ -119,7 +119,7 @@ class Passes:
         letters = [letter for letter in await self._journal.dead_letters() if letter.number > since.dead]
         own = [event for event in events if event.correlationid == name]
         trained = {_member(e.data) for e in own if isinstance(e.data, ModelTrained | ModelFailed)}
-        alerts = [e.data for e in events if isinstance(e.data, AlertRaised)]
+        alerts = [event.data for event in own if isinstance(event.data, AlertRaised)]
         return Outcome(
             results=_results(own),
             untold=tuple(sorted(_planned(own) - trained)),
@@ -141,8 +141,8 @@ class Passes:
         with unavailable(_PUT_OFF):
             return (await self._bus.jetstream.consumer_info(EVENTS, _PUT_OFF)).num_ack_pending or 0
 
-    async def told(self, since: Marks) -> list[str]:
-        """Return every event since then, one line each, for people."""
+    async def told(self) -> list[str]:
+        """Return every event, one line each, for people."""
         events = await self._journal.events()
         return [f"{e.time:%H:%M:%S.%f} {e.subject} {e.source} {e.id} {e.data.model_dump_json()[:300]}" for e in events]
 

@@ -47,14 +47,15 @@ class Chaos:
     home : Path
         Scratch folder.
     kept : Path
-        Where the logs of scenarios that fail are kept.
+        Where the logs of scenarios that fail are kept, and the fits of the undisturbed pass for the next time: they lie
+        under digests of what they were made from, so old ones do no harm.
     kinds : sequence of Kind
         What may be drawn.
     """
 
     def __init__(self, home: Path, kept: Path, kinds: Sequence[Kind]) -> None:
         self._home, self._kept, self._kinds = home, kept, kinds
-        self._warehouse, self._prepared = home / "warehouse", home / "prepared"
+        self._warehouse, self._prepared = home / "warehouse", kept / "fits"
         self._triggers = Triggers()
         self._stage: AsyncExitStack | None = None
         self._crew: Crew | None = None
@@ -83,9 +84,9 @@ class Chaos:
         since = await passes.marks()
         try:
             verdict = await self._disturbed(scenario, stage, since)
-        except CbiError as error:
-            verdict = Verdict("FAILED", (f"the tool itself: {error}",))
-        logs = None if verdict.passed else await self._keep(stage, since, scenario, verdict)
+        except (CbiError, TimeoutError) as error:
+            verdict = Verdict("FAILED", (f"the tool itself: {error!r}",))
+        logs = None if verdict.passed else await self._keep(stage, scenario, verdict)
         if logs is not None:
             await self.disband()  # what it left must not be the next one's trouble
         return Ending(scenario, verdict, time.monotonic() - started, tuple(stage.missed), logs)
@@ -122,9 +123,12 @@ class Chaos:
         return self._crew, self._passes
 
     async def _undisturbed_pass(self, crew: Crew, passes: Passes) -> None:
-        """Make one pass that nobody troubles: what it says is what every other must say."""
+        """Make one pass that nobody troubles: what it says is what every other must say.
+
+        It finds the fits of an earlier one, if there was one, and must say the same.
+        """
         self._triggers.forget()
-        crew.empty_lake(None)
+        crew.empty_lake(self._prepared if self._prepared.exists() else None)
         since = await passes.marks()
         await passes.ask("undisturbed")
         await passes.judged("undisturbed", PATIENCE_S)
@@ -136,15 +140,18 @@ class Chaos:
         if self._undisturbed is not None and outcome.differs_from(self._undisturbed):
             raise RuntimeError(f"two undisturbed passes differ in {outcome.differs_from(self._undisturbed)}")
         self._undisturbed = outcome
-        if not self._prepared.exists():
-            self._prepare(crew.lake)
+        self._prepare(crew.lake)
 
     def _prepare(self, lake: Path) -> None:
-        """Keep of a lake what the fits have left: they take half of a pass."""
-        shutil.copytree(lake, self._prepared, ignore=shutil.ignore_patterns(".stack", "results"))
-        for folder in (self._prepared / "refs").iterdir():
+        """Keep of a lake what the fits have left: they take most of a pass."""
+        new = self._home / "fits"
+        shutil.copytree(lake, new, ignore=shutil.ignore_patterns(".stack", "results"))
+        for folder in (new / "refs").iterdir():
             if folder.name != "fold":
                 shutil.rmtree(folder)
+        shutil.rmtree(self._prepared, ignore_errors=True)
+        self._prepared.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(new, self._prepared)
 
     async def _disturbed(self, scenario: Scenario, stage: Stage, since: Marks) -> Verdict:
         crew, passes = await self._fleet()
@@ -176,14 +183,14 @@ class Chaos:
             last = await passes.outcome(again, await passes.marks(), await passes.quiet(PATIENCE_S))
         return last
 
-    async def _keep(self, stage: Stage, since: Marks, scenario: Scenario, verdict: Verdict) -> Path:
+    async def _keep(self, stage: Stage, scenario: Scenario, verdict: Verdict) -> Path:
         assert self._passes is not None
         folder = self._kept / f"seed-{scenario.seed}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for log in stage.crew.logs:
             shutil.copy(log, folder / log.name)
-        told = await self._passes.told(since)
+        told = await self._passes.told()
         lines = [*map(str, scenario.faults), "", *verdict.why, "", *told]
         (folder / "scenario.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return folder
