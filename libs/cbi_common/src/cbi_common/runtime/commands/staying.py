@@ -36,6 +36,8 @@ async def stay(settings: Settings) -> None:
         click.echo(f"page: {stack.page_url}")
         click.echo(f"bus:  {stack.settings.nats_url} (`cbi publish` finds it by the lake)")
         click.echo(f"      user and password for other clients: {settings.stack_dir / 'stack.json'}")
+        if settings.ops_port:
+            click.echo(f"metrics: http://{settings.ops_host}:{settings.ops_port}/metrics (docs/operations.md)")
         for schedule in stack.schedules:
             click.echo(f"next: {schedule.name}, {schedule.asks.subject}, {_when(schedule)}")
         if settings.smtp_host is None:
