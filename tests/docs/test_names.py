@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from cbi_common.reporting.report import Report
 from cbi_common.runtime.settings import Settings
 from cbi_common.testing.documents import Document, documents
 
@@ -56,6 +57,42 @@ def test_variables_are_settings_or_set_somewhere(document: Document) -> None:
         if not (any(k.startswith(name) for k in known) if name.endswith("_") else name in known)
     }
     assert unknown == set()
+
+
+def test_the_architecture_names_every_key_of_the_report() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    assert [key for key in Report.model_fields if f"`{key}`" not in text] == []
+
+
+def test_the_architecture_names_every_layer_and_service() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    layers = [path.name for path in LIBRARY.iterdir() if (path / "__init__.py").is_file()]
+    assert [layer for layer in layers if f"`{layer}/`" not in text] == []
+    assert [path.name for path in (ROOT / "services").iterdir() if path.is_dir() and path.name not in text] == []
+
+
+def test_the_playbook_names_every_alert_and_every_page_is_reached_from_the_readme() -> None:
+    rules = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("deploy/prometheus/rules/*.y*ml"))
+    playbook = (ROOT / "docs/playbook.md").read_text(encoding="utf-8")
+    alerts = set(re.findall(r"alert: (\w+)", rules))
+    assert alerts
+    assert [alert for alert in sorted(alerts) if f"[{alert}](operations.md#{alert.lower()})" not in playbook] == []
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
+    assert [page for page in pages if page not in readme] == []
+
+
+def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
+    rows = re.findall(
+        r"^\| (1w|1m|3m|6m|12m) \|(.*)\|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    results = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    known: dict[str, set[str]] = {}
+    for horizon, cells in re.findall(r"^\| (1w|1m|3m|6m|12m) \|(.*)\|$", results, re.MULTILINE):
+        known.setdefault(horizon, set()).update(cell.strip() for cell in cells.split("|"))
+    assert [horizon for horizon, _ in rows] == ["1w", "1m", "3m", "6m", "12m"]
+    for horizon, cells in rows:
+        assert {cell.strip() for cell in cells.split("|")} <= known[horizon], horizon
 
 
 def _set_elsewhere() -> set[str]:
