@@ -47,7 +47,9 @@ check: $(STAMP) ## ruff, mypy, the import contracts, and what is installed
 
 audit: $(STAMP) ## ask the advisory service what is known to be vulnerable: needs the network, and fails without it
 	@$(BIN)/python deploy/audit.py
-	@$(BIN)/pip-audit --skip-editable --progress-spinner off --timeout 20 || { echo "make audit: something above is vulnerable, or nobody could be asked" >&2; exit 1; }
+	@mkdir -p var && $(BIN)/uv pip freeze --quiet --exclude-editable --python $(BIN)/python >var/installed.txt
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --timeout 20 -r var/installed.txt || \
+		{ echo "make audit: something is vulnerable, or nobody could be asked about all of it (see above)" >&2; exit 1; }
 
 format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
