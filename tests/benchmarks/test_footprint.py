@@ -32,15 +32,15 @@ def seconds(*command: str) -> float:
 def at_rest(lake: Path) -> tuple[float, float]:
     """Seconds until the embedded stack is up, and the MiB that it then holds, children and bus included."""
     start = time.perf_counter()
-    stack = subprocess.Popen([CBI, "up", "--lake", str(lake), "--port", "0"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert stack.stdout is not None
-        assert any("services are up" in line for line in stack.stdout)
-        taken, tree = time.perf_counter() - start, psutil.Process(stack.pid)
-        held = sum(process.memory_full_info().pss for process in (tree, *tree.children(recursive=True)))
-    finally:
-        stack.terminate()
-        assert stack.wait(60) == 0
+    with subprocess.Popen([CBI, "up", "--lake", str(lake), "--port", "0"], stdout=subprocess.PIPE, text=True) as stack:
+        try:
+            assert stack.stdout is not None
+            assert any("services are up" in line for line in stack.stdout)
+            taken, tree = time.perf_counter() - start, psutil.Process(stack.pid)
+            held = sum(process.memory_full_info().pss for process in (tree, *tree.children(recursive=True)))
+        finally:
+            stack.terminate()
+    assert stack.returncode == 0
     return taken, held / 2**20
 
 
