@@ -23,7 +23,7 @@ CHOSEN = {"deploy/prometheus/targets/mac.yml"}
 TOP = {"docs", "tests", "libs", "services", "deploy", ".ci"}
 INSIDE = {path.name for place in PLACES[1:] for path in place.iterdir() if path.is_dir()}
 NAMED = re.compile(
-    r"(?:\.ci|docs|tests|libs|services|deploy)/[\w./-]*\w\.(?:py|md|toml|ya?ml|json|sh|conf|png|env|plist)\b"
+    r"(?<![\w/])(?:\.ci|docs|tests|libs|services|deploy)/[\w./-]*\w\.(?:py|md|toml|ya?ml|json|sh|conf|png|env|plist)\b"
 )
 PATH = re.compile(r"([\w.-]+(?:/[\w.-]+)+/?)(?::(\w+(?:\.\w+)*))?")
 each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
