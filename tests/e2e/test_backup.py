@@ -87,8 +87,13 @@ def test_what_was_lost_is_back(passed: Any, folder: Path, tmp_path: Path) -> Non
         typed(line, tmp_path)
 
     assert answers(tmp_path) == before
-    again = tmp_path / "again.json"
-    typed(f"cbi run --warehouse {folder} --profile smoke --json {again}", tmp_path)
-    report = json.loads(again.read_text())
+    nothing_is_fitted(tmp_path, folder, passed.report)
+    shutil.rmtree(lake / ".stack")  # the bus is lost, the lake is not
+    nothing_is_fitted(tmp_path, folder, passed.report)
+
+
+def nothing_is_fitted(home: Path, tables: Path, before: dict[str, Any]) -> None:
+    typed(f"cbi run --warehouse {tables} --profile smoke --json again.json", home)
+    report = json.loads((home / "again.json").read_text())
     assert {model["status"] for model in report["models"]} == {"cached"}
-    assert report["forecasts"] == passed.report["forecasts"]
+    assert report["forecasts"] == before["forecasts"]
