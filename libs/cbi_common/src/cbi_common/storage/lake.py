@@ -38,7 +38,8 @@ class Lake:
         parsed = urlparse(url)
         self._local = parsed.scheme in ("", "file")
         try:
-            self._fs, root = fsspec.core.url_to_fs(url)
+            # A listing that is remembered hides what other processes have stored since.
+            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
             raise UsageError(
                 str(error), where=f"lake {url}", hint="give a folder or a URL such as gs://bucket/lake"

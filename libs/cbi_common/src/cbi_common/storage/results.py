@@ -49,7 +49,8 @@ class FolderResults:
         self.label = url
         self._local = urlparse(url).scheme in ("", "file")
         try:
-            self._fs, root = fsspec.core.url_to_fs(url)
+            # A listing that is remembered hides what other processes have stored since.
+            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
             hint = "give a folder, a URL such as gs://bucket/results, or bigquery://PROJECT"
             raise UsageError(str(error), where=f"results {url}", hint=hint) from error
