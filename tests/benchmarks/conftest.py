@@ -39,7 +39,11 @@ def record() -> Iterator[Record]:
 
 @pytest.fixture(scope="session")
 def standard_run(tmp_path_factory: pytest.TempPathFactory) -> StandardRun:
-    """The whole catalogue on the real tables, cold and one more day; BENCH_LAKE keeps it for the next time."""
+    """The whole catalogue on the real tables, cold and one more day; BENCH_LAKE keeps it for the next time.
+
+    BENCH_PROFILE=quick compares a dozen cheap models in its place, in minutes.
+    """
     kept = os.environ.get("BENCH_LAKE")
     lake = Path(kept) if kept else tmp_path_factory.mktemp("standard") / "lake"
-    return measured(os.environ.get("REAL_WAREHOUSE", "../shared/data/warehouse"), lake)
+    warehouse = os.environ.get("REAL_WAREHOUSE", "../shared/data/warehouse")
+    return measured(warehouse, lake, os.environ.get("BENCH_PROFILE", "standard"))

@@ -44,12 +44,13 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     report = home / "report.json"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CBI_")}
     subprocess.run(
-        [CBI, "run", "--profile", "smoke", "--lake", str(home / "lake"), "--json", str(report)],
-        env=clean, check=True, capture_output=True, timeout=280,
+        [CBI, "run", "--profile", "smoke", "--warehouse", "simulated?sessions=1500", "--lake", str(home / "lake"), "--json", str(report)],
+        env=clean, check=True, capture_output=True, timeout=880,
     )  # fmt: skip
     return home / "lake", json.loads(report.read_text())
 
 
+@pytest.mark.timeout(900)
 def test_jobs_of_a_core(passed: tuple[Path, dict[str, Any]]) -> None:
     _, report = passed
     timings = report["timings"]

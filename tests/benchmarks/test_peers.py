@@ -9,14 +9,15 @@ import pytest
 from cbi_common.core.horizon import Horizon
 from cbi_common.storage.lake import Lake
 from cbi_common.testing.contest import Course, Standing
-from cbi_common.testing.page import number, percent, table, write_section
+from cbi_common.testing.page import draw, number, percent, table, write_section
 from cbi_common.testing.peers import Answer, Peer, ask
 from cbi_common.testing.standard import StandardRun
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.real_data, pytest.mark.timeout(4 * 3600)]
 
-WEEKLY, MONTHLY = 5, 20
-PEERS = (Peer("statistical", WEEKLY), Peer("curve", WEEKLY), Peer("trees", MONTHLY), Peer("automatic", MONTHLY))
+FOUR_WEEKS = 20
+"""Sessions between the cutoffs that everybody is scored on: every fourth of the run's own, which a slow peer can do."""
+PEERS = tuple(Peer(script, FOUR_WEEKS) for script in ("statistical", "trees", "curve", "automatic"))
 Record = Callable[..., None]
 
 
@@ -40,20 +41,19 @@ def _standings(course: Course, answers: list[Answer]) -> Iterator[Standing]:
 
 
 def _write(standings: list[Standing], answers: list[Answer], run: StandardRun) -> None:
-    rows = [
-        (
-            *(s.horizon, s.contender, s.n, s.independent, percent(s.no_change_mape), percent(s.mape)),
-            *(percent(s.skill, sign=True), number(s.dm_p, 2), percent(s.served_skill, sign=True, digits=2)),
-            *(number(s.served_better_p, 3), percent(s.coverage, digits=0), percent(s.served_coverage, digits=0)),
-            *(number(s.winkler, 1), number(s.served_winkler, 1)),
-        )
-        for s in sorted(standings, key=lambda s: s.horizon.sessions)
-    ]
+    rows = []
+    for s in sorted(standings, key=lambda s: (s.horizon.sessions, s.n, s.contender)):
+        own = (s.contender, s.n, s.independent, percent(s.no_change_mape), percent(s.mape), percent(s.skill, sign=True))
+        bands = (percent(s.coverage, digits=0), percent(s.served_coverage, digits=0))
+        scores = (number(s.winkler, 1), number(s.served_winkler, 1))
+        beside = (number(s.dm_p, 2), percent(s.served_skill, sign=True), number(s.served_better_p, 3))
+        rows.append((s.horizon, *own, *beside, *bands, *scores))
     header = (
-        *("", "contender", "n", "independent", "no-change MAPE", "MAPE", "skill", "beats no-change p", "served skill"),
-        *("served beats it p", "covers", "served", "Winkler", "served"),
+        *("horizon", "contender", "n", "independent", "no-change MAPE", "MAPE", "skill", "beats no-change, p"),
+        *("served: skill", "served beats it, p", "covers", "served", "Winkler", "served"),
     )
-    write_section("peers", table(header, rows))
+    said = f"Served by a run of profile **{run.profile}** as of {run.report['as_of']}."
+    write_section("peers", f"{said}\n\n{table(header, rows)}")
     costs = [
         (
             *(f"{a.peer.script} ({', '.join(f'{n} {v}' for n, v in a.cost.versions.items())})", a.cost.cutoffs),
@@ -61,6 +61,15 @@ def _write(standings: list[Standing], answers: list[Answer], run: StandardRun) -
         )
         for a in answers
     ]
-    write_section(
-        "peers-cost", table(("", "cutoffs", "fits", "CPU s", "wall s", "CPU s per cutoff"), [*costs, run.cost()])
-    )
+    header = ("", "cutoffs", "fits", "CPU s", "wall s", "CPU s per cutoff")
+    write_section("peers-cost", table(header, [*costs, run.cost()]))
+    _draw(standings)
+
+
+def _draw(standings: list[Standing]) -> None:
+    """Winkler score of every contender over what was served: above one, its bands are worse."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for s in sorted(standings, key=lambda s: s.horizon.sessions):
+        if s.winkler is not None:
+            curves.setdefault(s.contender, []).append((s.horizon.sessions, s.winkler / s.served_winkler))
+    draw("peers", "Bands beside those served (1 = as good)", curves, x="horizon, sessions", y="Winkler / served")

@@ -63,7 +63,7 @@ def test_cost_grows_in_proportion(tmp_path: Path, record: Record) -> None:
     rows = [(f"× {k}", *(curves[kind][i] for kind in kinds)) for i, k in enumerate(FACTORS)]
     write_section("scaling", table(("", *(f"{kind}: cost" for kind in kinds)), rows))
     points = {kind: [(k, one.middle) for k, one in zip(FACTORS, found, strict=True)] for kind, found in curves.items()}
-    draw("scaling", "Cost of a walk-forward, CPU seconds", points, x="times as many", y="times the cost")
+    draw("scaling", "Cost of a walk-forward, CPU seconds", points, x="times as many", y="times the cost", ideal=True)
 
 
 @pytest.mark.real_data
@@ -87,4 +87,4 @@ def test_a_second_core(tmp_path: Path, record: Record) -> None:
     ]
     write_section("cores", table(("cores", "wall s", "CPU s", "speed", "cores' time in use"), rows))
     curve = {"quick run": [(n, times[1].wall_s / m.wall_s) for n, m in times.items()]}
-    draw("cores", "A quick run on more cores", curve, x="cores", y="times as fast")
+    draw("cores", "A quick run on more cores", curve, x="cores", y="times as fast", ideal=True)

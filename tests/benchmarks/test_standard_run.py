@@ -19,7 +19,8 @@ Record = Callable[..., None]
 
 def test_standard_profile_on_real_tables(standard_run: StandardRun, tmp_path: Path, record: Record) -> None:
     cold, first = standard_run.cold.wall_s, standard_run.cold.report
-    assert {model["status"] for model in first["models"]} == {"trained"}
+    assert standard_run.profile == "standard"
+    assert standard_run.measured_cold
     record("standard, cold: wall", cold, "s", budget=1500)
     record("standard, cold: models (yardsticks and further volatility horizons too)", len(first["models"]), "")
     record("standard, cold: peak PSS of the stack", first["peak_rss_mb"], "MB", budget=5120)
@@ -44,6 +45,7 @@ def test_standard_profile_on_real_tables(standard_run: StandardRun, tmp_path: Pa
 
 def test_where_the_time_goes(standard_run: StandardRun, record: Record) -> None:
     """Each stage beside its floor: what the libraries' own fits take, over the cores that may work on them."""
+    assert standard_run.measured_cold
     report, cores = standard_run.cold.report, standard_run.cold.report["timings"]["cores"]
     by_device: dict[str, float] = {}
     for model in report["models"]:

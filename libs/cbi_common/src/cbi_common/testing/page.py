@@ -60,7 +60,7 @@ def write_section(name: str, text: str, page: Path = PAGE) -> None:
 
 
 def draw(
-    name: str, title: str, curves: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str, ideal: bool = True
+    name: str, title: str, curves: Mapping[str, Sequence[tuple[float, float]]], *, x: str, y: str, ideal: bool = False
 ) -> None:
     """Draw curves into ``docs/img/bench-NAME.svg``; the dashed line is what exact proportion would give."""
     import matplotlib as mpl

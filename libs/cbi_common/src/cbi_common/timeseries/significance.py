@@ -85,7 +85,7 @@ def false_discovery_adjusted(p_values: Floats) -> Floats:
     scaled = p_values[order] * (len(p_values) / ranks) * np.sum(1.0 / ranks)
     adjusted = np.empty_like(scaled)
     adjusted[order] = np.minimum.accumulate(scaled[::-1])[::-1]
-    return np.clip(adjusted, 0.0, 1.0)
+    return np.asarray(np.clip(adjusted, 0.0, 1.0))
 
 
 def upper_tail_t(statistic: float, degrees: int) -> float:
