@@ -43,10 +43,9 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, An
     home = tmp_path_factory.mktemp("capacity")
     report = home / "report.json"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CBI_")}
-    subprocess.run(
-        [CBI, "run", "--profile", "smoke", "--warehouse", "simulated?sessions=1500", "--lake", str(home / "lake"), "--json", str(report)],
-        env=clean, check=True, capture_output=True, timeout=880,
-    )  # fmt: skip
+    ordered = ("--profile", "smoke", "--warehouse", "simulated?sessions=1500", "--lake", str(home / "lake"))
+    line = [CBI, "run", *ordered, "--json", str(report)]
+    subprocess.run(line, env=clean, check=True, capture_output=True, timeout=880)
     return home / "lake", json.loads(report.read_text())
 
 
