@@ -274,6 +274,7 @@ def test_every_outcome_says_why(gate, evidence, detail):
     [
         ("plan", "benchmark", benchmark(mape=0.45, benchmark_mape=0.5), True),
         ("plan", "benchmark", benchmark(n=48), True),
+        ("relative", "benchmark_significance", benchmark(n=48), True),
         ("plan", "r2", replace(GOOD, years=(YearScore(2021, 50, 0.95, 0.9),)), False),
         ("relative", "shap_signs", replace(GOOD, signs=replace(MANY, disagree=("c", "d"))), True),
         ("plan", "shap_signs", replace(GOOD, signs=replace(MANY, disagree=("c", "d"))), False),

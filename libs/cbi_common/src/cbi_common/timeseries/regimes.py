@@ -86,7 +86,8 @@ def trailing_volatility(sessions: Ints, price: Floats, length: int, least: int) 
     rows = np.arange(len(sessions))
     first = np.searchsorted(sessions, sessions - length, side="right")
     unknown = np.concatenate([[0], np.cumsum(np.isnan(daily))])
-    whole = (rows - first + 1 == length) & (unknown[rows + 1] == unknown[first])
+    # A session that is missing leaves the return after it unknown: a window without unknown ones has them all.
+    whole = unknown[rows + 1] == unknown[first]
     if whole.any() and length >= least:
         windows = np.lib.stride_tricks.sliding_window_view(daily, length)[first[whole]]
         result[whole] = windows.std(axis=1, ddof=1) * np.sqrt(_SESSIONS_PER_YEAR)
