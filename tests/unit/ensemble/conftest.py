@@ -11,9 +11,10 @@ from cbi_common.core.regime import Regime
 from cbi_common.events.data import DataExported
 from cbi_common.events.manifest import Member, RunManifest, ScoredWindow
 from cbi_common.events.regime import RegimeDetected
-from cbi_common.events.training import Metrics, ModelFailed, ModelTrained
+from cbi_common.events.training import ModelFailed, ModelTrained
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import put_table
+from cbi_common.testing.story import unscored
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset
 from cbi_common.training.predictions import Predictions
@@ -118,7 +119,7 @@ class World:
             cached_folds=0,
             fit_seconds=1.0,
             peak_mb=100.0,
-            metrics=Metrics(n=0, n_effective=0.0, **dict.fromkeys(list(Metrics.model_fields)[2:])),
+            metrics=unscored(),
         )
 
     def failed(self, model: str, horizon: Horizon) -> ModelFailed:

@@ -7,15 +7,13 @@ import pytest
 
 from cbi_common.core.errors import DataError, InfrastructureError
 from cbi_common.core.horizon import Horizon
-from cbi_common.core.regime import Regime
 from cbi_common.events.explanation import ExplanationReady
 from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest, ScoredWindow
-from cbi_common.events.regime import RegimeDetected
-from cbi_common.events.training import Metrics
 from cbi_common.markets.spec import load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import put_table
+from cbi_common.testing import story
 from cbi_common.testing.fakes import envelope, make_kit
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset
@@ -29,7 +27,6 @@ from explain.handlers import Handlers
 AS_OF = 5000
 N = 400
 NAMES = ("cl_return_5", "ho_return_5", "vix_level", "zs_return_21")
-NO_METRICS = Metrics(n=0, n_effective=0.0, **dict.fromkeys(list(Metrics.model_fields)[2:]))
 
 
 def features() -> np.ndarray:
@@ -102,7 +99,7 @@ class World:
             dataset="full",
             predictions=self.history,
             artifact=artifact,
-            metrics=NO_METRICS,
+            metrics=story.unscored(),
         )
 
     def members(self) -> dict[str, LiveMember]:
@@ -118,20 +115,7 @@ class World:
         members = members or self.members()
         live = LiveMembers(
             horizons={Horizon.W1: members},
-            regime=RegimeDetected(
-                market="zl",
-                run_id="r",
-                as_of=session_date(AS_OF),
-                state=Regime.BULL,
-                probabilities=dict.fromkeys(Regime, 0.25),
-                previous_state=None,
-                nowcast_accuracy=None,
-                balanced_accuracy=None,
-                forward_accuracy={},
-                persistence_accuracy={},
-                n=0,
-                history=self.history,
-            ),
+            regime=story.detected().model_copy(update={"history": self.history}),
         )
         point = 50.0 * np.exp(sum(m.weight * m.y_hat for m in members.values()))
         return ForecastReady(
@@ -148,27 +132,7 @@ class World:
 
 
 def horizon_forecast(point: float, members: dict[str, float]) -> HorizonForecast:
-    return HorizonForecast(
-        target_date=session_date(AS_OF + 5),
-        target_session=AS_OF + 5,
-        point=point,
-        lower_90=40,
-        upper_90=60,
-        quantiles={},
-        current=50,
-        no_change=50,
-        signal="MONITOR",
-        probability_up=0.5,
-        regime=Regime.BULL,
-        volatility=0.03,
-        combiner="inverse_error",
-        members=members,
-        metrics=NO_METRICS,
-        coverage_90=None,
-        winkler_90=None,
-        worst_year_coverage=None,
-        coverage_90_last60=None,
-    )
+    return story.horizon_forecast(Horizon.W1, 50.0).model_copy(update={"point": point, "members": members})
 
 
 @pytest.fixture

@@ -9,19 +9,17 @@ from cbi_common.core.regime import Regime
 from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest, ScoredWindow
 from cbi_common.events.monitoring import ModelSlices
-from cbi_common.events.regime import RegimeDetected
-from cbi_common.events.training import Metrics
 from cbi_common.markets.spec import load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import put_table
 from cbi_common.testing.fakes import envelope, make_kit
+from cbi_common.testing.story import detected, unscored
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.training.predictions import Predictions
 from monitor import jobs
 from monitor.handlers import Handlers
 
 FIRST, LAST = 4000, 5100
-NO_METRICS = Metrics(n=0, n_effective=0.0, **dict.fromkeys(list(Metrics.model_fields)[2:]))
 SESSIONS = np.arange(FIRST, LAST + 1)
 DATES = np.array([session_date(int(s)) for s in SESSIONS], dtype="datetime64[D]")
 PRICE = 50 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.012, len(SESSIONS))))
@@ -84,20 +82,7 @@ def served(as_of: int) -> pa.Table:
 def members(lake: Lake, as_of: int) -> LiveMembers:
     states = ["crisis" if s < 4700 else "normal" for s in SESSIONS]
     history = put_table(lake, "regime/h", pa.table({"session": SESSIONS, "state": states}))
-    regime = RegimeDetected(
-        market="zl",
-        run_id="r",
-        as_of=session_date(as_of),
-        state=Regime.NORMAL,
-        probabilities=dict.fromkeys(Regime, 0.25),
-        previous_state=None,
-        nowcast_accuracy=None,
-        balanced_accuracy=None,
-        forward_accuracy={},
-        persistence_accuracy={},
-        n=0,
-        history=history,
-    )
+    regime = detected().model_copy(update={"history": history})
     return LiveMembers(horizons={Horizon.W1: {"mirror": mirror(lake)}}, regime=regime)
 
 
@@ -115,7 +100,7 @@ def mirror(lake: Lake) -> LiveMember:
         dataset="full",
         predictions=said.put(lake, "trained/mirror"),
         artifact=None,
-        metrics=NO_METRICS,
+        metrics=unscored(),
     )
 
 
@@ -136,7 +121,7 @@ def horizon_forecast(as_of: int, point: float) -> HorizonForecast:
         volatility=0.03,
         combiner="inverse_error",
         members={"no_change": 1.0},
-        metrics=NO_METRICS,
+        metrics=unscored(),
         coverage_90=None,
         winkler_90=None,
         worst_year_coverage=None,

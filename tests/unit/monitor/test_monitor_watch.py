@@ -15,10 +15,10 @@ from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMembe
 from cbi_common.events.manifest import RunManifest, ScoredWindow
 from cbi_common.events.monitoring import AlertRaised, DriftDetected
 from cbi_common.events.regime import RegimeDetected
-from cbi_common.events.training import Metrics
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import put_table
 from cbi_common.testing.fakes import envelope, make_kit
+from cbi_common.testing.story import unscored
 from cbi_common.timeseries.calendar import session_date
 from monitor import watching
 from monitor.watch_handlers import WatchHandlers
@@ -30,7 +30,6 @@ DATES = np.array([session_date(int(s)) for s in SESSIONS], dtype="datetime64[D]"
 RNG = np.random.default_rng(4)
 PRICE = 50 * np.exp(np.cumsum(RNG.normal(0, 0.015, len(SESSIONS))))
 HEATING = 3 * np.exp(np.cumsum(RNG.normal(0, 0.02, len(SESSIONS))))
-NO_METRICS = Metrics(n=0, n_effective=0.0, **dict.fromkeys(list(Metrics.model_fields)[2:]))
 
 
 def manifest_of(lake: Lake, as_of: int, *, frozen_from: int | None = None) -> RunManifest:
@@ -108,7 +107,7 @@ def one_week(as_of: int) -> HorizonForecast:
     return HorizonForecast(
         target_date=session_date(as_of + 5), target_session=as_of + 5, point=price, lower_90=price * 0.9,
         upper_90=price * 1.1, quantiles={}, current=price, no_change=price, signal="MONITOR", probability_up=0.5,
-        regime=Regime.NORMAL, volatility=0.03, combiner="mean", members={"no_change": 1.0}, metrics=NO_METRICS,
+        regime=Regime.NORMAL, volatility=0.03, combiner="mean", members={"no_change": 1.0}, metrics=unscored(),
         **nothing,
     )  # fmt: skip
 

@@ -6,19 +6,17 @@ import pytest
 
 from cbi_common.core.errors import ContractError
 from cbi_common.core.horizon import Horizon
-from cbi_common.core.regime import Regime
 from cbi_common.events.base import LakeRef
 from cbi_common.events.explanation import ExplanationReady, HorizonExplanation, SignCheck
 from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest, ScoredWindow
 from cbi_common.events.promotion import GatesRequested
 from cbi_common.events.proofs import LeakageProof, leakage_key
-from cbi_common.events.regime import RegimeDetected
-from cbi_common.events.training import Metrics
 from cbi_common.runtime.program import program_digest
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
 from cbi_common.storage.tables import put_table
+from cbi_common.testing import story
 from cbi_common.testing.fakes import envelope, make_kit
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.training.predictions import Predictions
@@ -26,7 +24,6 @@ from promoter import jobs
 from promoter.handlers import Handlers
 
 AS_OF = 5100
-NO_METRICS = Metrics(n=0, n_effective=0.0, **dict.fromkeys(list(Metrics.model_fields)[2:]))
 CUTOFFS = np.array([*range(4200, AS_OF, 5), AS_OF])
 RNG = np.random.default_rng(4)
 PRICE = RNG.uniform(40, 60, len(CUTOFFS))
@@ -52,7 +49,7 @@ def member(lake: Lake, model_id: str, refit_every: int, skill: float, *, leak: b
         dataset="full",
         predictions=predictions.put(lake, f"predictions/{model_id}-{leak}"),
         artifact=None,
-        metrics=NO_METRICS.model_copy(update={"skill": skill}),
+        metrics=story.unscored(skill=skill),
     )
 
 
@@ -82,20 +79,7 @@ def forecast(lake: Lake, *, leak: bool = False, provisional: bool = False) -> Fo
     )
     members = {"lgbm": member(lake, "lgbm", 126, 0.02), "lgbm_eras": member(lake, "lgbm_eras", 21, 0.04, leak=leak)}
     reference = put_table(lake, "served/x", served)
-    regime = RegimeDetected(
-        market="zl",
-        run_id=manifest.run_id,
-        as_of=manifest.as_of,
-        state=Regime.BULL,
-        probabilities=dict.fromkeys(Regime, 0.25),
-        previous_state=None,
-        nowcast_accuracy=0.97,
-        balanced_accuracy=None,
-        forward_accuracy={},
-        persistence_accuracy={},
-        n=0,
-        history=reference,
-    )
+    regime = story.detected().model_copy(update={"nowcast_accuracy": 0.97, "history": reference})
     live = LiveMembers(horizons={Horizon.W1: members}, regime=regime)
     return ForecastReady(
         market="zl",
@@ -137,26 +121,12 @@ def explained(lake: Lake, ready: ForecastReady) -> ExplanationReady:
 
 
 def horizon_forecast() -> HorizonForecast:
-    return HorizonForecast(
-        target_date=session_date(AS_OF + 5),
-        target_session=AS_OF + 5,
-        point=50,
-        lower_90=40,
-        upper_90=60,
-        quantiles={},
-        current=50,
-        no_change=50,
-        signal="MONITOR",
-        probability_up=0.5,
-        regime=Regime.BULL,
-        volatility=0.03,
-        combiner="inverse_error",
-        members={"lgbm": 0.5, "lgbm_eras": 0.5, "no_change": 0.0},
-        metrics=NO_METRICS.model_copy(update={"n": 120, "mape": 0.03, "skill": 0.05}),
-        coverage_90=0.9,
-        winkler_90=9.0,
-        worst_year_coverage=0.8,
-        coverage_90_last60=0.9,
+    return story.horizon_forecast(Horizon.W1).model_copy(
+        update={
+            "members": {"lgbm": 0.5, "lgbm_eras": 0.5, "no_change": 0.0},
+            "metrics": story.unscored(n=120, mape=0.03, skill=0.05),
+            "coverage_90": 0.9,
+        }
     )
 
 

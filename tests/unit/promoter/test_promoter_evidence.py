@@ -6,7 +6,7 @@ import pytest
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.base import LakeRef
 from cbi_common.events.forecast import LiveMember
-from cbi_common.events.training import Metrics
+from cbi_common.testing.story import unscored
 from cbi_common.timeseries.dataset import Dataset
 from promoter.domain.evidence import (
     best_member,
@@ -102,11 +102,10 @@ def test_the_best_member_has_the_highest_skill():
 
 
 def scored(skill):
-    nothing = dict.fromkeys(list(Metrics.model_fields)[2:])
     return LiveMember(
         weight=0.5, y_hat=0.0, family="trees", learner="lightgbm", dataset="full", artifact=None,
         predictions=LakeRef(key="predictions/x", sha256="0" * 64, size_bytes=1),
-        metrics=Metrics(n=9, n_effective=9.0, **{**nothing, "skill": skill}),
+        metrics=unscored(n=9, n_effective=9.0, skill=skill),
     )  # fmt: skip
 
 

@@ -13,11 +13,12 @@ import pytest
 from cbi_common.core.errors import IncompleteError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.manifest import RunManifest, ScoredWindow
-from cbi_common.events.training import Metrics, ModelTrained
+from cbi_common.events.training import ModelTrained
 from cbi_common.markets import load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import put_market
 from cbi_common.storage.tables import put_table
+from cbi_common.testing.story import unscored
 from cbi_common.timeseries.calendar import session_date, session_number
 from cbi_common.training.predictions import Predictions
 from cbi_common.training.study import Study
@@ -55,7 +56,7 @@ def run_of(lake: Lake, *, regime: bool = True) -> Any:
         market="zl", run_id="r", model_id="half", family="trees", horizon=Horizon.M1, device="cpu", dataset="full",
         status="trained", predictions=predictions.put(lake, "predictions/half"), artifact=None, n_cutoffs=100,
         refits=1, cached_folds=0, fit_seconds=0.0, peak_mb=None,
-        metrics=Metrics(n=0, n_effective=0.0, **dict.fromkeys(list(Metrics.model_fields)[2:])),
+        metrics=unscored(),
     )  # fmt: skip
     other = trained.model_copy(update={"model_id": "garch", "family": "volatility"})
     labels = ["crisis" if i % 2 else "normal" for i in range(100)]
@@ -107,7 +108,7 @@ def test_by_regime_at_the_cutoff_and_by_era(lake: Lake, run: Any) -> None:
 def test_what_was_held_out_is_read_from_the_study(lake: Lake, run: Any) -> None:
     with pytest.raises(IncompleteError, match="held nothing out"):
         unseen_scores(lake, run, Horizon.M1, "era")
-    told = Metrics(n=30, n_effective=7.0, **{**dict.fromkeys(list(Metrics.model_fields)[2:]), "skill": -0.2})
+    told = unscored(n=30, n_effective=7.0, skill=-0.2)
     study = Study(params={}, eras={"crisis_2008": {Horizon.M1: told}}, left_out={"crisis_2020": "only 3 cutoffs"})
     key = ("half", Horizon.M1)
     kept = lake.put_json("study/x", study.model_dump(mode="json"))

@@ -36,6 +36,12 @@ def metrics(skill: float | None = 0.01, dm_p: float | None = 0.4) -> Metrics:
     )  # fmt: skip
 
 
+def unscored(n: int = 0, n_effective: float = 0.0, **figures: float | None) -> Metrics:
+    """Return scores that say nothing but what is given."""
+    nothing = dict.fromkeys(name for name in Metrics.model_fields if name not in ("n", "n_effective"))
+    return Metrics.model_validate({**nothing, **figures, "n": n, "n_effective": n_effective})
+
+
 class Story:
     """A run told event by event; each event takes place one second after the one before.
 
