@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from cbi_common.reporting.projection import Runs
 from cbi_common.runtime.settings import Settings
 from cbi_common.storage.lake import Lake
 from cbi_common.testing.story import START, Story
+from dashboard.adapters.gateway import default_gateway
 from dashboard.adapters.guard import COOKIE, SESSION_S, Access, Guard
 from dashboard.domain.bucket import Buckets
 from dashboard.domain.known import Known
@@ -50,6 +53,22 @@ class Site:
 
     def form(self, path: str, headers: dict[str, str] | None = None, **fields: object) -> Any:
         return self.client.post(path, data=fields, headers=headers or {})
+
+
+ROUTES = """Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
+eth0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+eth0\t00000000\t010012AC\t0003\t0\t0\t0\t00000000\t0\t0\t0
+"""
+
+
+def test_in_a_container_only_the_host_comes_in_without_a_login(tmp_path: Path) -> None:
+    (tmp_path / "route").write_text(ROUTES if sys.byteorder == "little" else ROUTES.replace("010012AC", "AC120001"))
+    access = Access(gateway=lambda: default_gateway(tmp_path / "route"))
+    assert Site(access, client="172.18.0.1").client.get("/").status_code == 200
+    assert Site(access, client="172.18.0.7").client.get("/api/predictions").status_code == 403
+    assert Site(access, "http://evil.example", client="172.18.0.1").client.get("/").status_code == 421
+    (tmp_path / "route").write_text(ROUTES.splitlines()[0])
+    assert Site(access, client="172.18.0.1").client.get("/").status_code == 403
 
 
 def test_without_a_login_only_the_loopbacks_names_are_answered() -> None:

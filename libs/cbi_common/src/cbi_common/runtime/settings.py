@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     warehouse: str = "simulated"
     """``simulated``, ``arch``, a folder of Parquet tables, or ``bigquery://PROJECT``."""
     tables: str | None = None
-    """A folder of Parquet tables, for ``warehouse`` where that is not given: the one variable that a container needs."""
+    """A folder of Parquet tables, which stands for ``warehouse`` where that is not given."""
     lake: str = "var/lake"
     """A folder or any fsspec URL."""
     market: str = "zl"
