@@ -51,17 +51,22 @@ def test_devices_may_differ_in_the_last_digits():
     assert disagreement(np.array([1.0, 0.5]), np.array([1.0, 0.50001])) is None
 
 
-def test_a_job_holds_the_machines_lock_and_tells_its_warnings(tmp_path, monkeypatch):
+@pytest.mark.parametrize("accelerator", [True, False])
+def test_a_job_on_an_accelerator_holds_the_machines_lock_and_tells_its_warnings(tmp_path, monkeypatch, accelerator):
     lock = tmp_path / "metal.lock"
     seen = {}
 
     def train(arg, learners, environment, search):
-        with pytest.raises(Timeout):
-            FileLock(lock).acquire(timeout=0)
+        if accelerator:
+            with pytest.raises(Timeout):
+                FileLock(lock).acquire(timeout=0)
+        else:
+            assert not lock.exists()
         seen.update(device=learners[0].device, accelerator=environment.accelerator, search=search.name)
         return []
 
     monkeypatch.setattr(jobs, "LOCK", lock)
+    monkeypatch.setattr(jobs, "present", lambda: accelerator)
     monkeypatch.setattr(jobs, "place", lambda: Placement("gpu", GPU, ("look",)))
     monkeypatch.setattr(jobs.job, "train", train)
     assert jobs.train({"checkpoints": str(tmp_path), "key": "trained/x"}) == {"models": [], "warnings": ["look"]}

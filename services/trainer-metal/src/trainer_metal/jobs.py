@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from cbi_common.training import job
 from cbi_common.training.datasets import load_dataset
 from cbi_common.training.resident_memory import LIMIT_MB, resident_limit
 from trainer_metal.adapters import saved_model
-from trainer_metal.adapters.accelerator import place
+from trainer_metal.adapters.accelerator import place, present
 from trainer_metal.adapters.checkpoints import Checkpoints
 from trainer_metal.adapters.keras_dense import Dense
 from trainer_metal.adapters.keras_search import RANDOM
@@ -27,7 +28,7 @@ from trainer_metal.adapters.keras_volatility import DenseVolatility
 from trainer_metal.environment import ENVIRONMENT
 
 LOCK = Path("/tmp/cbi-metal.lock")  # noqa: S108  # a Mac gives each user a folder of temporary files of his own
-"""One per machine: two stacks share the accelerator, whoever started them."""
+"""One per machine: two stacks share the accelerator, whoever started them. Without one they share nothing but cores."""
 
 MEMORY_LIMIT_MB = LIMIT_MB
 
@@ -46,7 +47,7 @@ def train(arg: dict[str, Any]) -> dict[str, Any]:
         and trouble with checkpoints.
     """
     watched = resident_limit("trainer-metal", "give it a smaller batch, window or width", limit_mb=MEMORY_LIMIT_MB)
-    with FileLock(LOCK, mode=0o666), watched:
+    with FileLock(LOCK, mode=0o666) if present() else nullcontext(), watched:
         placement = place()
         environment = replace(ENVIRONMENT, accelerator=placement.accelerator, precision=placement.precision)
         device, checkpoints = placement.tensorflow_device, Checkpoints(Path(arg["checkpoints"]), arg["key"])
