@@ -291,8 +291,12 @@ def test_a_full_disk_is_said_mailed_and_made_up_for_when_there_is_space(stack: S
         "dead letter", lambda: [one for one in stack.dead_letters() if one.subject == "data.requested"], 300
     )
     assert [letter.reason for letter in full if "the disk is full" not in letter.reason] == []
-    alerts = [e.data for e in stack.events(cause) if e.type == "alert.raised"]
-    assert any("the disk is full" in alert.what for alert in alerts), alerts
+
+    def alerted() -> bool:
+        said = [event.data for event in stack.events(cause) if event.type == "alert.raised"]
+        return any("the disk is full" in alert.what for alert in said)
+
+    wait_for("alert", alerted, 120)
     wait_for("mail", lambda: stack.json("MAIL", "/api/v1/messages")["total"], 180)
     stack.compose.execute("ingest", "rm", "/lake/ballast")
     for letter in stack.dead_letters():
