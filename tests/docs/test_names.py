@@ -71,15 +71,15 @@ def test_the_architecture_names_every_layer_and_service() -> None:
     assert [path.name for path in (ROOT / "services").iterdir() if path.is_dir() and path.name not in text] == []
 
 
-def test_the_playbook_names_every_alert_and_every_page_is_reached_from_the_readme() -> None:
+def test_the_playbook_names_every_alert_and_every_page_is_named_where_a_reader_begins() -> None:
     rules = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("deploy/prometheus/rules/*.y*ml"))
     playbook = (ROOT / "docs/playbook.md").read_text(encoding="utf-8")
     alerts = set(re.findall(r"alert: (\w+)", rules))
     assert alerts
     assert [alert for alert in sorted(alerts) if f"[{alert}](operations.md#{alert.lower()})" not in playbook] == []
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "Makefile"))
     pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
-    assert [page for page in pages if page not in readme] == []
+    assert [page for page in pages if page not in shown] == []
 
 
 def test_the_figures_of_the_readme_are_those_of_the_results() -> None:
