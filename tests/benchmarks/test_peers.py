@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -17,13 +18,14 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.real_data, pytest.mark.timeout(
 
 FOUR_WEEKS = 20
 """Sessions between the cutoffs that everybody is scored on: every fourth of the run's own, which a slow peer can do."""
-PEERS = tuple(Peer(script, FOUR_WEEKS) for script in ("statistical", "trees", "curve", "automatic"))
+PEERS = os.environ.get("BENCH_PEERS", "statistical,trees,curve,automatic").split(",")
+"""Scripts of tests/benchmarks/peers; BENCH_PEERS asks fewer."""
 Record = Callable[..., None]
 
 
 def test_beside_what_a_user_would_pick_instead(standard_run: StandardRun, record: Record) -> None:
     course = Course.of_run(Lake(str(standard_run.lake)), standard_run.report["run_id"])
-    answers = [ask(peer, course) for peer in PEERS]
+    answers = [ask(Peer(script, FOUR_WEEKS), course) for script in PEERS]
     standings = list(_standings(course, answers))
     record("peers: fewest rows a contender is scored on", min(s.n for s in standings), "")
     for standing in standings:

@@ -19,7 +19,7 @@ GROUPS = ((5, 21), (63, 126, 252))
 """Horizons that one predictor serves: what is best over a year ahead is not what is best over a month."""
 REFIT_SESSIONS = 252
 """A fit serves a year; what it forecasts from is every cutoff's own."""
-LIMIT_S = 900
+LIMIT_S = 1800
 PRESET = "medium_quality"
 PRETRAINED = ["Chronos2", "Toto2"]
 TRAINED = {"SeasonalNaive", "ETS", "Theta", "RecursiveTabular", "DirectTabular"}
