@@ -26,6 +26,7 @@ from cbi_common.runtime.nats_server import NatsServer
 from cbi_common.runtime.schemas import installed
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.state import State
+from cbi_common.testing.bench import eventually
 from cbi_common.testing.fleet import Fleet
 from cbi_common.testing.folders import write_simulated_folder
 from cbi_common.testing.story import Story, forecast_ready
@@ -148,7 +149,8 @@ def test_what_is_not_a_users_is_refused(tmp_path: Path, user: str, subjects: lis
         client = await nats.connect(url, user=user, password=passwords[user], error_cb=heard)
         for subject in [*subjects, "$JS.API.INFO"]:
             await client.publish(subject, CONSUMER)
-        await client.flush()
+        await client.flush(30)
+        await heard_of(refused, len(subjects))
         await client.close()
         assert sorted(refused) == sorted(subject.lower() for subject in subjects)
 
@@ -165,7 +167,8 @@ def test_nobody_hears_the_answers_to_another(tmp_path: Path) -> None:
         client = await nats.connect(url, user="dashboard", password=passwords["dashboard"], error_cb=heard)
         for subject in (">", "_INBOX_promoter.>", "_INBOX.>", "forecast.ready", "$KV.>"):
             await client.subscribe(subject)
-        await client.flush()
+        await client.flush(30)
+        await heard_of(refused, 5)
         await client.close()
         assert len([text for text in refused if "permissions violation for subscription" in text]) == 5
 
@@ -227,6 +230,15 @@ def test_a_service_waits_for_the_streams_that_only_ingest_may_declare(tmp_path: 
 
     guarded(tmp_path, scene, declared=False)
     assert "Violation" not in (tmp_path / "nats.log").read_text()
+
+
+async def heard_of(refused: list[str], count: int) -> None:
+    """Wait for so many refusals: the client tells of them in tasks of their own."""
+
+    async def enough() -> bool | None:
+        return len(refused) >= count or None
+
+    await eventually(enough, within_s=30)
 
 
 async def joined(url: str, passwords: dict[str, str], user: str) -> Bus:
