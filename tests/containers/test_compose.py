@@ -268,7 +268,7 @@ def test_with_one_variable_a_mounted_folder_is_forecast(stack: Stack, first: Any
 def test_a_pass_survives_killed_containers_a_cut_network_and_a_bus_that_starts_anew(stack: Stack, first: Any) -> None:
     stack.up("--scale", "trainer-cpu=3")
     assert len(stack.compose.containers("trainer-cpu")) == 3
-    cause = stack.ask(first.as_of - timedelta(days=40))
+    cause = stack.ask(first.as_of - timedelta(weeks=6))
     wait_for("planned training", lambda: "training.planned" in {e.type for e in stack.events(cause)}, 300)
     cut = stack.compose.containers("regime")[0]
     network = f"{stack.compose.project}_bus"
@@ -278,7 +278,7 @@ def test_a_pass_survives_killed_containers_a_cut_network_and_a_bus_that_starts_a
     docker("restart", stack.compose.containers("nats")[0])
     stack.crash("trainer-metal")
     docker("network", "connect", "--alias", "regime", network, cut)
-    assert stack.forecast(cause).as_of == first.as_of - timedelta(days=40)
+    assert stack.forecast(cause).as_of == first.as_of - timedelta(weeks=6)
     assert not stack.dead_letters()
     wait_for("health", stack.healthy, 300)
     stack.up("--scale", "trainer-cpu=1")
@@ -286,7 +286,7 @@ def test_a_pass_survives_killed_containers_a_cut_network_and_a_bus_that_starts_a
 
 def test_a_full_disk_is_said_mailed_and_made_up_for_when_there_is_space(stack: Stack, first: Any) -> None:
     assert stack.compose.execute("ingest", "python", "-c", FILL) == "No space left on device"
-    cause = stack.ask(first.as_of - timedelta(days=80))
+    cause = stack.ask(first.as_of - timedelta(weeks=12))
     full = wait_for(
         "dead letter", lambda: [one for one in stack.dead_letters() if one.subject == "data.requested"], 300
     )
@@ -301,11 +301,11 @@ def test_a_full_disk_is_said_mailed_and_made_up_for_when_there_is_space(stack: S
     stack.compose.execute("ingest", "rm", "/lake/ballast")
     for letter in stack.dead_letters():
         stack.compose("run", "--rm", "-T", "cli", "dead", "replay", str(letter.number))
-    assert stack.forecast(cause).as_of == first.as_of - timedelta(days=80)
+    assert stack.forecast(cause).as_of == first.as_of - timedelta(weeks=12)
 
 
 def test_told_to_stop_everything_stops_in_time_and_goes_on_where_it_was(stack: Stack, first: Any) -> None:
-    cause = stack.ask(first.as_of - timedelta(days=120))
+    cause = stack.ask(first.as_of - timedelta(weeks=18))
     wait_for("planned training", lambda: "training.planned" in {e.type for e in stack.events(cause)}, 300)
     # Somebody has to hold the lake of this test, which lies in memory.
     stopped = [name for name in STARTED if name not in ("passwords", "scenarios")]
@@ -318,5 +318,5 @@ def test_told_to_stop_everything_stops_in_time_and_goes_on_where_it_was(stack: S
             assert state["ExitCode"] in ((0,) if name in OURS else (0, 1, 143)), f"{name}: {state}"
             assert not state["OOMKilled"], name
     stack.up()
-    assert stack.forecast(cause).as_of == first.as_of - timedelta(days=120)
+    assert stack.forecast(cause).as_of == first.as_of - timedelta(weeks=18)
     assert [letter for letter in stack.dead_letters() if letter.correlationid == cause] == []
