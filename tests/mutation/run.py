@@ -80,7 +80,7 @@ def mutants() -> list[Mutant]:
         for path in sorted(Path().glob(pattern)):
             for name, code in json.loads(Path("mutants", f"{path}.meta").read_text())["exit_code_by_key"].items():
                 outcome, lines = status_by_exit_code[code], ["", ""]
-                if outcome != "killed":
+                if outcome not in {"killed", "not checked"}:
                     diff = get_diff_for_mutant(name, path=path).splitlines()[2:]
                     lines = [" ".join(line[1:].strip() for line in diff if line.startswith(sign)) for sign in "-+"]
                 found.append(Mutant(path.stem, name, outcome, *lines))
@@ -116,7 +116,7 @@ def main(patterns: list[str]) -> int:
             print(f"{m.name}: {m.outcome}\n  - {m.was}\n  + {m.becomes}")
     rows, weak = table(found, known)
     print(HEAD, *rows, sep="\n")
-    unused = sorted(set(known) - {m.change for m in found})
+    unused = [] if patterns else sorted(set(known) - {m.change for m in found})
     for one in unused:
         print("equivalent.toml: nothing survives by this change", *one, sep="\n  ")
     if weak:
