@@ -111,7 +111,7 @@ def _publish(service: Service) -> list[str]:
         subjects += [f"$JS.API.CONSUMER.LIST.{stream}" for stream in (EVENTS, JOBS)]
     if ActionTaken in service.told:
         subjects += [f"$JS.API.STREAM.MSG.DELETE.{DEAD}"]
-        subjects += [event.subject for event in EventData.classes() if event not in PROMOTIONS]
+        subjects += [event.subject for event in EventData.own() if event not in PROMOTIONS]
     return subjects
 
 

@@ -25,13 +25,11 @@ from cbi_common.runtime.state import State
 from cbi_common.runtime.workers import Workers
 from cbi_common.storage.lake import Lake
 
-_OWN = "cbi_common.events."
-
 
 def contracts() -> dict[str, dict[str, Any]]:
     """Return the JSON Schema of every event's data by subject, of the envelope and of the run manifest."""
     models: dict[str, type[BaseModel]] = {"envelope": Envelope[EventData], "run_manifest": RunManifest}
-    models.update((cls.subject, cls) for cls in EventData.classes() if cls.__module__.startswith(_OWN))
+    models.update((cls.subject, cls) for cls in EventData.own())
     return {name: model.model_json_schema() for name, model in sorted(models.items())}
 
 
