@@ -45,11 +45,19 @@ def _standings(course: Course, answers: list[Answer]) -> Iterator[Standing]:
 def _write(standings: list[Standing], answers: list[Answer], run: StandardRun) -> None:
     rows = []
     for s in sorted(standings, key=lambda s: (s.horizon.sessions, s.n, s.contender)):
-        own = (s.contender, s.n, s.independent, percent(s.no_change_mape), percent(s.mape), percent(s.skill, sign=True))
+        own = (
+            s.contender,
+            s.n,
+            s.independent,
+            percent(s.no_change_mape),
+            percent(s.mape),
+            percent(s.skill, sign=True, digits=2),
+        )
         bands = (percent(s.coverage, digits=0), percent(s.served_coverage, digits=0))
         scores = (number(s.winkler, 1), number(s.served_winkler, 1))
-        beside = (number(s.dm_p, 2), percent(s.served_skill, sign=True), number(s.served_better_p, 3))
-        rows.append((s.horizon, *own, *beside, *bands, *scores))
+        beside = (percent(s.served_skill, sign=True, digits=2), number(s.served_better_p, 3))
+        skill = (percent(s.skill, sign=True, digits=2), number(s.dm_p, 2))
+        rows.append((s.horizon, *own, *skill, *beside, *bands, *scores))
     header = (
         *("horizon", "contender", "n", "independent", "no-change MAPE", "MAPE", "skill", "beats no-change, p"),
         *("served: skill", "served beats it, p", "covers", "served", "Winkler", "served"),
