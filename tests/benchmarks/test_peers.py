@@ -45,14 +45,7 @@ def _standings(course: Course, answers: list[Answer]) -> Iterator[Standing]:
 def _write(standings: list[Standing], answers: list[Answer], run: StandardRun) -> None:
     rows = []
     for s in sorted(standings, key=lambda s: (s.horizon.sessions, s.n, s.contender)):
-        own = (
-            s.contender,
-            s.n,
-            s.independent,
-            percent(s.no_change_mape),
-            percent(s.mape),
-            percent(s.skill, sign=True, digits=2),
-        )
+        own = (s.contender, s.n, s.independent, percent(s.no_change_mape), percent(s.mape))
         bands = (percent(s.coverage, digits=0), percent(s.served_coverage, digits=0))
         scores = (number(s.winkler, 1), number(s.served_winkler, 1))
         beside = (percent(s.served_skill, sign=True, digits=2), number(s.served_better_p, 3))
