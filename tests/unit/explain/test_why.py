@@ -96,3 +96,17 @@ def test_every_number_is_the_forecasts_own(point: float, groups: dict[str, float
     assert not any(JARGON.search(sentence) for sentence in found)
     numbers = [float(text) for text in re.findall(r"\(([+-]\d+\.\d+)\)", found[1])]
     assert set(numbers) <= {round(share, 2) for share in groups.values()}
+
+
+@pytest.mark.parametrize(
+    ("name", "within"),
+    [
+        ("Soybean oil", "soybean oil is"),
+        ("WTI crude oil", "WTI crude oil is"),
+        ("S&P 500", "S&P 500 is"),
+        ("Tin", "tin is"),
+    ],
+)
+def test_a_name_within_a_sentence_keeps_the_capitals_that_belong_to_it(name: str, within: str) -> None:
+    first, *_ = why(Horizon.M1, forecast(51.0), {"palm": 1.0}, what=name, unit="¢/lb")
+    assert f", {within} expected" in first

@@ -76,7 +76,7 @@ def attribute(arg: dict[str, Any]) -> dict[str, Any]:
                         horizon,
                         forecast.forecasts[horizon],
                         one.groups,
-                        what=market.name[:1].lower() + market.name[1:],
+                        what=market.name,
                         unit=market.unit,
                     ),
                     **_past(histories.of(horizon, live.horizons[horizon]), split.known("full"), market),

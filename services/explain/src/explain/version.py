@@ -1,3 +1,3 @@
 """Hand-bumped version of what this service computes: part of the key of everything it stores."""
 
-VERSION = 3
+VERSION = 4

@@ -38,7 +38,13 @@ def why(
     unit : str
         Of the prices.
     """
-    return _expected(horizon, forecast, what, unit), _reasons(forecast, groups, unit), _trust(forecast.metrics)
+    return _expected(horizon, forecast, _within(what), unit), _reasons(forecast, groups, unit), _trust(forecast.metrics)
+
+
+def _within(name: str) -> str:
+    """Return a name as it stands within a sentence: soybean oil, but WTI crude oil and S&P 500."""
+    first, _, rest = name.partition(" ")
+    return name if first[1:] != first[1:].lower() else f"{first.lower()}{' ' if rest else ''}{rest}"
 
 
 def _expected(horizon: Horizon, forecast: HorizonForecast, what: str, unit: str) -> str:
