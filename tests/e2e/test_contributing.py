@@ -61,7 +61,7 @@ def test_a_new_model_stands_in_the_leaderboard(tmp_path: Path) -> None:
 
     _, ranking, quarter = typed(block(walk, "bash"), tmp_path, tmp_path / "lib")
 
-    (line,) = [row for row in ranking.splitlines() if new["id"] in row]
+    (line,) = [row for row in ranking.splitlines() if row.split()[:1] == [new["id"]]]
     assert len(re.findall(r"[+-]\d+\.\d %", line)) == len(Horizon)
     assert "no_change" in ranking
     assert new["id"] in quarter
