@@ -106,7 +106,7 @@ def test_incomplete_export_is_ignored(kit):
 
 
 def test_a_correlation_of_any_spelling_makes_a_key(kit, small):
-    answers = asyncio.run(send_all(Handlers(kit), small.parts(), correlation="night/7: *> \"x\""))
+    answers = asyncio.run(send_all(Handlers(kit), small.parts(), correlation='night/7: *> "x"'))
     assert len(answers[-1]) == 1
 
 

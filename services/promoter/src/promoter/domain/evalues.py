@@ -5,7 +5,9 @@ outcome the difference of the two absolute errors, divided by the distance of th
 triangle inequality, and the distance is known when the forecasts are made: so under the hypothesis the stake is fair or
 worse, and the capital is an e-value at any stopping time (Choe & Ramdas, 2023, Operations Research, "Comparing
 sequential forecasters"). No bound on prices is assumed. The share that is staked is not tuned: capital is spread evenly
-over `STAKES`.
+over `STAKES`, and more is staked where the two are further apart than usual, which is known too: a forecaster who says
+"hardly anything" is right about as often as a coin, and what it is worth shows where it dares to say more (Kelly's
+share grows with the edge).
 
 An outcome h sessions ahead is bet on in h streams, each with one open bet at a time, and their mean is reported
 (Arnold, Henzi & Ziegel, 2023, Annals of Statistics 51:1492). Who stops while a bet is open knows more than the stream
@@ -22,7 +24,10 @@ import numpy as np
 from cbi_common.timeseries.dataset import Floats, Ints
 
 STAKES = (0.1, 0.25, 0.5, 0.75)
-"""Shares of the capital."""
+"""Shares of the capital, where the forecasts are as far apart as they have been so far on average."""
+
+LARGEST = 0.75
+"""Nobody stakes more: who stakes all is ruined by one lost bet."""
 
 DECIDES = 20.0
 """E-value that is enough: at most one false promotion in twenty challengers that are no better (Ville's inequality)."""
@@ -70,15 +75,17 @@ def e_value(pairs: Pairs, horizon: int) -> float:
     if not staked.any():
         return 1.0
     gain = np.abs(pairs.champion - pairs.actual) - np.abs(pairs.challenger - pairs.actual)
-    score = gain[staked] / distance[staked]
+    score, apart = gain[staked] / distance[staked], distance[staked]
     streams = pairs.sessions[staked] % horizon
-    return float(np.mean([_capital(score[streams == stream]) for stream in range(horizon)]))
+    bets = [streams == stream for stream in range(horizon)]
+    return float(np.mean([_capital(score[mine], apart[mine]) for mine in bets]))
 
 
-def _capital(scores: Floats) -> float:
+def _capital(scores: Floats, distance: Floats) -> float:
     """Capital of one stream; a bet whose outcome is not known counts as lost."""
     lost = np.where(np.isnan(scores), -1.0, np.clip(scores, -1.0, 1.0))
-    return float(np.mean([np.prod(1.0 + stake * lost) for stake in STAKES]))
+    usual = np.cumsum(distance) / np.arange(1, len(distance) + 1)
+    return float(np.mean([np.prod(1.0 + np.minimum(LARGEST, stake * distance / usual) * lost) for stake in STAKES]))
 
 
 def reversed_pairs(pairs: Pairs) -> Pairs:
