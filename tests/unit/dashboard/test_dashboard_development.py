@@ -77,8 +77,8 @@ def test_a_condition_is_open_until_it_is_over() -> None:
 def test_the_page_warns_of_a_condition_until_it_is_over() -> None:
     story = Story()
     begun = [*story.whole(), story.tell(stale(), "begun")]
-    assert "palm is 9 sessions old" in client(begun).get("/").text
-    assert "palm is 9 sessions old" not in client([*begun, story.tell(stale(resolved=True), "over")]).get("/").text
+    assert "Palm is 9 sessions old. Mend the feed." in client(begun).get("/").text
+    assert "Palm is 9 sessions old" not in client([*begun, story.tell(stale(resolved=True), "over")]).get("/").text
 
 
 def test_what_happened_once_is_apart() -> None:

@@ -11,6 +11,7 @@ from cbi_common.core.errors import IncompleteError
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.explanation import HorizonExplanation
 from cbi_common.events.forecast import HorizonForecast
+from cbi_common.events.monitoring import AlertRaised
 from cbi_common.markets.units import UnitName
 from cbi_common.reporting.projection import Run
 from cbi_common.reporting.tables import number, percent
@@ -208,15 +209,19 @@ def fan(run: Run, tracks: Tracks, money: Money) -> Figure:
 
 def attention(known: Known) -> tuple[Alert, ...]:
     """Return the newest open alerts and messages given up."""
-    alerts = [
-        (e.time, e.data.severity, f"{e.data.source}: {e.data.what} {e.data.hint}") for e in view.alerts(known.runs)
-    ]
+    alerts = [(e.time, e.data.severity, _told(e.data)) for e in view.alerts(known.runs)]
     letters = [
         (letter.published, "warning", f"{letter.subject} given up by {letter.consumer}: {letter.reason}")
         for letter in known.given_up
     ]
     newest = sorted([*alerts, *letters], reverse=True)[:_SHOWN_ALERTS]
     return tuple(Alert(f"{time:%Y-%m-%d %H:%M}", severity, text) for time, severity, text in newest)
+
+
+def _told(alert: AlertRaised) -> str:
+    """Return an alert as sentences, who says so last: a buyer reads the beginning."""
+    sentences = (f"{part[:1].upper()}{part[1:].rstrip('.')}." for part in (alert.what, alert.hint) if part)
+    return f"{' '.join(sentences)} ({alert.source})"
 
 
 def _card(
