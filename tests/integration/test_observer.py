@@ -13,13 +13,16 @@ import pytest
 from prometheus_client import generate_latest
 
 from cbi_common.core.clock import system_clock
+from cbi_common.events.promotion import PromotionRejected
 from cbi_common.runtime.accounts import accounts, users, variable
 from cbi_common.runtime.bus import Bus
+from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.nats_server import NatsServer
 from cbi_common.runtime.schemas import installed
 from cbi_common.runtime.service import Kit
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.state import State
+from cbi_common.runtime.streams import LEDGER
 from cbi_common.runtime.telemetry import REGISTRY
 from cbi_common.runtime.workers import Workers
 from cbi_common.storage.lake import Lake
@@ -81,6 +84,11 @@ async def tell(stage: Stage) -> None:
     for event in Story(start=system_clock()).whole():
         await operator.publish(event)
     await operator.send("dead.data.requested", _LETTER)
+
+    async def kept() -> bool | None:
+        return bool(await Journal(operator).events([PromotionRejected.subject], stream=LEDGER)) or None
+
+    await eventually(kept, within_s=60)  # the ledger is fed from the events, a moment later
 
 
 _LETTER = (

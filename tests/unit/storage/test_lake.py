@@ -138,3 +138,14 @@ def test_any_fsspec_url_serves() -> None:
 def test_an_unknown_kind_of_url_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="nosuch"):
         Lake("nosuch://bucket")
+
+
+def test_another_keys_file_in_the_way_is_nothing_found_and_no_place_to_write(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    lake.put("a/b.json/c", b"1")
+    assert lake.find("a/b") is None
+    lake.put("a/d", b"1")
+    (tmp_path / "refs" / "x").write_text("a file")
+    assert lake.find("x/y") is None
+    with pytest.raises(InfrastructureError):
+        lake.put("x/y", b"1")

@@ -13,7 +13,7 @@ from cbi_common.core.clock import system_clock
 from cbi_common.core.errors import IncompleteError, InfrastructureError, UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
-from cbi_common.events.promotion import GateReport, ModelPromoted, ModelShadowed, PromotionRejected
+from cbi_common.events.promotion import GateReport
 from cbi_common.reporting.card import Terms, model_card
 from cbi_common.reporting.tables import Table, columns
 from cbi_common.runtime import console
@@ -23,7 +23,7 @@ from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.program import program_digest
 from cbi_common.runtime.settings import Settings
 from cbi_common.runtime.state import State
-from cbi_common.runtime.streams import LEDGER
+from cbi_common.runtime.streams import LEDGER, PROMOTIONS
 from cbi_common.storage.lake import Lake
 from promoter.adapters.local_target import LocalTarget
 from promoter.domain.champion import Champion, Serving, champion_key
@@ -347,9 +347,9 @@ def _ledger(lake: str | None, market: str, *, as_json: bool) -> None:
     async def read(bus: Bus, _settings: Settings) -> list[Any]:
         journal = Journal(bus)
         # The ledger is fed from the events, a moment later; what is older than those lies in the ledger alone.
-        kinds = (ModelPromoted, ModelShadowed, PromotionRejected)
-        recent = [event for event in await journal.events() if isinstance(event.data, kinds)]
-        found = {event.id: event for event in [*await journal.events(stream=LEDGER), *recent]}
+        kinds = [kind.subject for kind in PROMOTIONS]
+        told = [*await journal.events(kinds, stream=LEDGER), *await journal.events(kinds)]
+        found = {event.id: event for event in told}
         return sorted(found.values(), key=lambda event: (event.time, event.id))
 
     events = [event for event in on_the_bus(lake, read) if event.data.market == market]

@@ -50,8 +50,8 @@ class Lake:
         """Return the reference stored under ``key``, or None; the blob itself is verified when it is read."""
         try:
             raw = self._read(self._ref_path(key))
-        except FileNotFoundError:
-            return None
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None  # nothing, or another key's file where this one would have a folder
         try:
             ref = LakeRef.model_validate_json(raw)
         except ValueError:
