@@ -1,6 +1,6 @@
 """The quality page: verdicts, findings and first rows of tables whose content nobody vouches for."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,14 @@ def test_a_rejection_stands_on_top_and_simulated_data_is_marked(lake: Lake) -> N
     assert "Simulated data" in client(lake, simulated=True).get("/data").text
     assert "(simulated)" not in client(lake).get("/data").text
     assert "Simulated" not in client(lake).get("/data").text
+
+
+def test_what_was_fresh_a_month_ago_is_said_to_be_old(lake: Lake) -> None:
+    story = Story()
+    known = Known(Runs([story.request, story.tell(exported().model_copy(update={"quality": SUMMARY}))]))
+    later = TestClient(create_api(known, lambda: START + timedelta(days=30), lake)).get("/data").text
+    assert "33 days ago" in later
+    assert "days ago" not in client(lake).get("/data").text
 
 
 def test_nothing_yet_says_how_to_begin(lake: Lake) -> None:

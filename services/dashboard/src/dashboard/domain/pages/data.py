@@ -65,8 +65,8 @@ def _freshness(data: DataExported, source: str) -> Grid:
         (name, Traced(newest.isoformat(), source), *_age(newest, data.as_of))
         for name, newest in sorted(used.items(), key=lambda item: (item[1], item[0]))
     ]
-    names = ("<Table", "<newest row used", "weekdays old", "<state")
-    return grid("How fresh each used table is, oldest first", names, rows)
+    names = ("<Table", "<newest row used", "weekdays before", "<state")
+    return grid("How fresh each used table was on that day, oldest first", names, rows)
 
 
 def _age(newest: date, as_of: date | None) -> tuple[str, str]:
