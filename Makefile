@@ -55,7 +55,7 @@ format: $(STAMP) ## rewrite the code in the project's format
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 bench: $(STAMP) $(PEERS)/.ready ## measured figures, as ratios in one run, beside what others would pick (docs/benchmarks.md)
-	@$(BIN)/pytest -m benchmark tests/benchmarks tests/e2e -s $(ARGS)
+	@$(BIN)/python -m pytest -m benchmark tests/benchmarks tests/e2e -s $(ARGS)
 
 $(PEERS)/.ready: tests/benchmarks/peers/requirements.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
