@@ -10,24 +10,12 @@ import pytest
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
-from cbi_common.storage.tracking.runs import TrackedModel, log_models
+from cbi_common.storage.tracking.runs import log_models
 from cbi_common.storage.tracking.store import opened
 from cbi_common.testing.compose import services_of
+from cbi_common.testing.tracked import TRACKED as ROW
 
 pytestmark = [pytest.mark.containers, pytest.mark.filterwarnings("ignore")]  # mlflow's own, while it is imported
-
-ROW = TrackedModel(
-    run_id="run1",
-    market="zl",
-    as_of="2025-05-16",
-    family="trees",
-    model_id="lgbm",
-    horizon="1w",
-    dataset="full",
-    dataset_sha256="ab" * 32,
-    params={"num_trees": 150},
-    metrics={"mape": 0.03, "skill": 0.0125, "r2": None},
-)
 
 
 @pytest.fixture(scope="module")

@@ -6,23 +6,12 @@ import pytest
 
 from cbi_common.core.errors import InfrastructureError, UsageError
 from cbi_common.storage.tracking.registry import CHALLENGER, CHAMPION, registered_name, set_champion
-from cbi_common.storage.tracking.runs import TrackedModel, log_models
+from cbi_common.storage.tracking.runs import log_models
 from cbi_common.storage.tracking.store import opened, reached
+from cbi_common.testing.tracked import TRACKED as ROW
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's own, while it is imported
 
-ROW = TrackedModel(
-    run_id="run1",
-    market="zl",
-    as_of="2025-05-16",
-    family="trees",
-    model_id="lgbm",
-    horizon="1w",
-    dataset="full",
-    dataset_sha256="ab" * 32,
-    params={"num_trees": 150},
-    metrics={"mape": 0.03, "skill": 0.0125, "r2": None},
-)
 DRIFT = replace(ROW, family="statistical", model_id="drift", params={}, metrics={"mape": 0.04}, simulated=True)
 
 
