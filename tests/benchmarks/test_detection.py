@@ -16,10 +16,10 @@ import pytest
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.regime import Regime
+from cbi_common.markets.files import load_market
 from cbi_common.markets.simulation import LAST_DAY
 from cbi_common.markets.simulation.faults import AWAY, FROZEN, PARTED, SHIFTED, TURMOIL, Faults
 from cbi_common.markets.simulation.series import simulate
-from cbi_common.markets.spec import load_market
 from cbi_common.timeseries.calendar import session_date, session_number, session_numbers
 from cbi_common.timeseries.dataset import Dataset, Floats
 from cbi_common.timeseries.panel import as_known

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from cbi_common.markets.files import load_market
 from cbi_common.markets.simulation.history import Setting, draw
 from cbi_common.markets.simulation.process import STATE
-from cbi_common.markets.spec import load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.testing.hidden_regimes import exact_filter
 from cbi_common.timeseries.calendar import session_numbers

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.testing.folders import rewrite
 
 MARKET = load_market("zl")

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from cbi_common.markets.files import load_market
 from cbi_common.markets.simulation import Setting
 from cbi_common.markets.simulation.history import draw
-from cbi_common.markets.spec import load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.warehouse import open_warehouse
 from cbi_common.testing.hidden_regimes import exact_filter

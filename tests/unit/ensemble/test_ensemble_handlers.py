@@ -12,7 +12,7 @@ from cbi_common.events.data import DataExported
 from cbi_common.events.forecast import ForecastReady
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.events.training import ModelFailed, ModelTrained
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.testing.fakes import envelope, make_kit
 from cbi_common.timeseries.regimes import CLASSES, rule_labels
 from ensemble import jobs

@@ -10,7 +10,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.events.explanation import ExplanationReady
 from cbi_common.events.forecast import ForecastReady, HorizonForecast, LiveMember, LiveMembers
 from cbi_common.events.manifest import RunManifest, ScoredWindow
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import put_table
 from cbi_common.testing import story

@@ -11,7 +11,7 @@ from cbi_common.core.errors import UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.markets import Market, load_market
 from cbi_common.markets.datasets import ColumnRule, rule_of
-from cbi_common.markets.spec import parse_market
+from cbi_common.markets.files import parse_market
 
 PLAN = {
     "trump_rich_2023_2025",

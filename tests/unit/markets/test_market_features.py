@@ -10,7 +10,8 @@ import pytest
 from cbi_common.core.errors import UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.markets import Market, load_market
-from cbi_common.markets.spec import FeatureSpec, parse_market
+from cbi_common.markets.files import parse_market
+from cbi_common.markets.spec import FeatureSpec
 
 LONG = set(Horizon) - {Horizon.W1}
 SHORT = {Horizon.W1, Horizon.M1}

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from cbi_common.core.errors import UsageError
 from cbi_common.markets import Market, load_market
-from cbi_common.markets.spec import parse_market
+from cbi_common.markets.files import parse_market
 
 SMALL = """
 id = "tea"

@@ -5,9 +5,9 @@ from datetime import date
 import numpy as np
 import pytest
 
+from cbi_common.markets.files import load_market
 from cbi_common.markets.simulation.faults import FROZEN, PARTED, SHIFTED, TURMOIL
 from cbi_common.markets.simulation.series import simulate
-from cbi_common.markets.spec import load_market
 from cbi_common.timeseries.calendar import session_numbers
 from cbi_common.timeseries.panel import as_known
 from monitor.domain.correlation import find_broken

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbi_common.events.data import TableQuality
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.timeseries.calendar import session_date, session_number
 from monitor.domain.frozen import find_frozen, unchanged
 from monitor.domain.market_view import MarketView

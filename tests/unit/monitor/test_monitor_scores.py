@@ -10,7 +10,7 @@ import pytest
 
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.data import TableQuality
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.testing.fakes import envelope, make_kit
 from cbi_common.testing.story import exported
 from cbi_common.timeseries.calendar import session_date

@@ -43,7 +43,7 @@ def backtest(view: View, horizon: str, need: float, carry: float, cover: int, fi
     the same terms, fills and limits. The baseline buys each month at spot; the ceiling knows the future.
     """
     from cbi_common.core.horizon import Horizon
-    from cbi_common.markets.spec import load_market
+    from cbi_common.markets.files import load_market
     from cbi_common.procurement.market import Terms
     from cbi_common.runtime.settings import Settings
     from cbi_common.storage.lake import Lake

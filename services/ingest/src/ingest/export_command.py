@@ -68,7 +68,7 @@ def export(
 def _made(settings: Settings, as_of: datetime | None) -> Files:
     from cbi_common.core.errors import DataError
     from cbi_common.events.data import DataExported
-    from cbi_common.markets.spec import load_market
+    from cbi_common.markets.files import load_market
     from cbi_common.storage.lake import Lake
     from ingest import jobs
     from ingest.files import make_files

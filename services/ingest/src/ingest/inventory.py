@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 
 from cbi_common.core.errors import DataError
-from cbi_common.markets.spec import Market, load_market
+from cbi_common.markets.files import load_market
+from cbi_common.markets.spec import Market
 from cbi_common.storage.read_cost import Billed, cost_usd
 from cbi_common.storage.warehouse import Warehouse, open_warehouse
 from ingest.domain.reading import Read, reads_of

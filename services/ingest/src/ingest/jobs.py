@@ -2,61 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from cbi_common.catalogue.spec import load_catalogue
 from cbi_common.core.errors import DataError, InfrastructureError, UsageError
-from cbi_common.core.identity import digest
-from cbi_common.events.base import LakeRef
-from cbi_common.events.data import DataExported, DataRejected
-from cbi_common.events.manifest import Profile, Refit, RunManifest
-from cbi_common.markets.spec import Market, load_market
+from cbi_common.events.data import DataExported
+from cbi_common.events.manifest import Refit, RunManifest
+from cbi_common.markets.files import load_market
+from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
-from cbi_common.storage.markets import put_market
-from cbi_common.storage.warehouse import Warehouse, open_warehouse
-from cbi_common.timeseries.calendar import FIRST_DAY, LAST_DAY, session_number
-from cbi_common.timeseries.eras import Era
+from cbi_common.storage.warehouse import open_warehouse
+from cbi_common.timeseries.calendar import LAST_DAY, session_number
 from ingest.adapters.finbert import FinBert
-from ingest.adapters.sources import fingerprints
-from ingest.benchmark import store_benchmark
-from ingest.datasets import Datasets, put_datasets, references
 from ingest.domain.flaws import Flaw
-from ingest.domain.gate import Refusal, Verdict
-from ingest.domain.manifest import Plan, Span, plan_run
-from ingest.domain.panel import Panel, build_panel
-from ingest.judgement import Judgement, judge
-from ingest.news import NO_WEIGHTS, gather, identity, survey, weigh
-
-VERSION = 2
-"""Raised when equal inputs give another export than before."""
-
-
-class ExportRequest(BaseModel):
-    """Argument of `export`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lake: str
-    warehouse: str
-    market: str
-    markets: str | None = None
-    """Folder of the user's own market files."""
-    finbert: str | None = None
-    """Folder or name of the model that scores the news."""
-    as_of: date | None = None
-    profile: Profile = "quick"
-    retrain_cause: str | None = None
-    """Id of the event that asks for a refit of every model at as_of."""
-    inherited_refits: tuple[Refit, ...] = ()
-    datasets: tuple[str, ...] = ()
-    """Wide tables to export; none: all that the market file names."""
-    scope: Literal["all", "used"] = "all"
-    """Tables to audit and datasets to make: all, or those that the models of the profile need."""
+from ingest.domain.gate import Refusal
+from ingest.exporting import ExportRequest, export_market, put_manifest, rejected
+from ingest.judgement import judge
+from ingest.news import NO_WEIGHTS, survey, weigh
 
 
 def export(arg: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +27,7 @@ def export(arg: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     arg : dict
-        Fields of `ExportRequest`.
+        Fields of `ingest.exporting.ExportRequest`.
 
     Returns
     -------
@@ -83,10 +45,11 @@ def export(arg: dict[str, Any]) -> dict[str, Any]:
     market = load_market(request.market, request.markets)
     warehouse, lake = open_warehouse(request.warehouse), Lake(request.lake)
     try:
-        return _export(request, market, warehouse, lake)
+        made = export_market(request, market, warehouse, lake, _model(market, request.finbert))
     except DataError as error:
-        refusal = Refusal(error.where or "warehouse", Flaw("unreadable", "rejected", 0, error.what))
-        return _rejected(request, warehouse, refusal, None)
+        flaw = Flaw("unreadable", "rejected", 0, error.what)
+        made = rejected(request, warehouse, Refusal(error.where or "warehouse", flaw))
+    return {"exported" if isinstance(made, DataExported) else "rejected": made.model_dump(mode="json")}
 
 
 def retrain(arg: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +79,7 @@ def retrain(arg: dict[str, Any]) -> dict[str, Any]:
     others = [other for other in manifest.refits if (other.session, other.cause) != (session, refit.cause)]
     ordered = tuple(sorted([*others, refit], key=lambda r: (r.session, r.cause)))
     repeated = manifest.model_copy(update={"refits": ordered})
-    update = {"run_id": repeated.run_id, "manifest": _put_manifest(lake, repeated)}
+    update = {"run_id": repeated.run_id, "manifest": put_manifest(lake, repeated)}
     return {"exported": exported.model_copy(update=update).model_dump(mode="json")}
 
 
@@ -191,166 +154,3 @@ def news(arg: dict[str, Any]) -> dict[str, Any]:
 
 def _model(market: Market, setting: str | None) -> FinBert | None:
     return None if setting is None or market.sentiment is None else FinBert.find(setting)
-
-
-def _export(request: ExportRequest, market: Market, warehouse: Warehouse, lake: Lake) -> dict[str, Any]:
-    market_file = put_market(lake, market)
-    # Datasets and files of the market file decide nothing about panel and features.
-    canonical = market.model_dump(mode="json", exclude={"datasets", "column_rules", "exports", "benchmark"})
-    model = _model(market, request.finbert)
-    content = [VERSION, digest(canonical), fingerprints(warehouse, market.tables), *identity(market, warehouse, model)]
-    _refuse_unknown(request.datasets, market)
-    asked = request.model_dump(mode="json", exclude={"lake", "warehouse", "markets", "finbert"})
-    # The gate judges every table: a change of one that nobody reads makes another export, of the same datasets.
-    source = [warehouse.label, warehouse.simulated, fingerprints(warehouse, warehouse.tables())]
-    key = f"export/{digest(content, source, market.sha256, load_catalogue().sha256, asked)}"
-    done = _intact(lake, key)
-    if done is not None:
-        return {"exported": done}
-    judgement = judge(market, warehouse, request.as_of, unread=request.scope == "all")
-    verdict = judgement.verdict
-    if verdict.refusal is not None:
-        return _rejected(request, warehouse, verdict.refusal, verdict, _put_report(lake, judgement))
-    panel = build_panel(market, verdict.series)
-    news = gather(lake, market, warehouse, int(panel.sessions[-1]), model)
-    report = _put_report(lake, judgement, news.report)
-    panel, verdict = news.joined(panel, market.sentiment), replace(verdict, lost={**verdict.lost, **news.lost})
-    at_as_of = digest(*content, str(panel.dates[-1]))
-    made = put_datasets(lake, market, warehouse, verdict, panel, at_as_of, _wanted(request, market))
-    plan = plan_run(
-        load_catalogue(),
-        request.profile,
-        spans=made.spans,
-        eras={era.name: _span(era) for era in market.eras},
-        as_of_session=int(panel.sessions[-1]),
-        retrain_cause=request.retrain_cause,
-        inherited=request.inherited_refits,
-    )
-    if not plan.windows:
-        return _rejected(request, warehouse, _too_short(market, panel, request.profile), verdict, report)
-    benchmark = store_benchmark(lake, market.benchmark, warehouse, panel.dates[-1].item())
-    manifest = _manifest(request, panel, plan, made, market_file, simulated=warehouse.simulated)
-    manifest = manifest.model_copy(update={"benchmark": benchmark.ref})
-    exported = DataExported(
-        market=market.id,
-        as_of=manifest.as_of,
-        profile=request.profile,
-        run_id=manifest.run_id,
-        manifest=_put_manifest(lake, manifest),
-        warehouse=warehouse.label,
-        simulated=warehouse.simulated,
-        title=market.name,
-        unit=market.unit,
-        datasets=made.events,
-        absent={**made.absent, **_lacking(news=news.absent, benchmark=benchmark.absent)},
-        quality=verdict.quality,
-        quality_report=report,
-        news=news.articles,
-    ).model_dump(mode="json")
-    lake.put_json(key, exported)
-    return {"exported": exported}
-
-
-def _manifest(
-    request: ExportRequest,
-    panel: Panel,
-    plan: Plan,
-    made: Datasets,
-    market_file: LakeRef,
-    *,
-    simulated: bool,
-) -> RunManifest:
-    catalogue = load_catalogue()
-    # A table that no model of the run learns from is none of its business.
-    used = {"panel", "full", *(catalogue.model(member.model_id).dataset for member in plan.members)}
-    return RunManifest(
-        market=request.market,
-        as_of=panel.dates[-1].item(),
-        as_of_session=int(panel.sessions[-1]),
-        profile=request.profile,
-        simulated=simulated,
-        datasets={name: dataset.ref for name, dataset in made.events.items() if name in used},
-        usable_from={name: columns for name, columns in made.usable_from.items() if name in used},
-        refits=plan.refits,
-        cutoff_every=catalogue.profiles[request.profile].cutoff_sessions,
-        windows=plan.windows,
-        members=plan.members,
-        catalogue_sha256=catalogue.sha256,
-        market_file=market_file,
-    )
-
-
-def _lacking(**reasons: str | None) -> dict[str, str]:
-    return {name: reason for name, reason in reasons.items() if reason}
-
-
-def _wanted(request: ExportRequest, market: Market) -> tuple[str, ...]:
-    """Return the names of the wide tables to make."""
-    names = request.datasets or tuple(spec.name for spec in market.datasets)
-    if request.scope == "all":
-        return names
-    used = {model.dataset for model in load_catalogue().of_profile(request.profile)}
-    return tuple(name for name in names if name in used)
-
-
-def _too_short(market: Market, panel: Panel, profile: Profile) -> Refusal:
-    sessions = len(panel.sessions)
-    detail = f"{sessions} sessions of prices are too few for any horizon of profile {profile}"
-    return Refusal(market.by_name[market.price].table, Flaw("history", "rejected", sessions, detail))
-
-
-def _intact(lake: Lake, key: str) -> dict[str, Any] | None:
-    stored = lake.get_if_intact(key)
-    if stored is None:
-        return None
-    raw: dict[str, Any] = json.loads(stored)
-    exported = DataExported.model_validate(raw)
-    refs = references(exported.datasets)
-    refs += [ref for ref in (exported.manifest, exported.quality_report, exported.news) if ref is not None]
-    # The manifest may name a benchmark, which is made again with it.
-    return raw if all(lake.get_if_intact(ref.key) is not None for ref in refs) else None
-
-
-def _span(era: Era) -> Span:
-    return Span(session_number(era.start or FIRST_DAY), session_number(era.end or LAST_DAY))
-
-
-def _refuse_unknown(datasets: tuple[str, ...], market: Market) -> None:
-    names = [spec.name for spec in market.datasets]
-    for name in datasets:
-        if name not in names:
-            known = ", ".join(names) or "none"
-            raise UsageError(f"no dataset {name!r}", where=f"market {market.id}", hint=f"known are: {known}")
-
-
-def _put_manifest(lake: Lake, manifest: RunManifest) -> LakeRef:
-    return lake.put_json(f"manifest/{manifest.run_id}", manifest.model_dump(mode="json"))
-
-
-def _put_report(lake: Lake, judgement: Judgement, news: dict[str, Any] | None = None) -> LakeRef:
-    report = judgement.report() | ({"news": news} if news else {})
-    return lake.put_json(f"quality/{digest(report)}", report)
-
-
-def _rejected(
-    request: ExportRequest,
-    warehouse: Warehouse,
-    refusal: Refusal,
-    verdict: Verdict | None,
-    report: LakeRef | None = None,
-) -> dict[str, Any]:
-    event = DataRejected(
-        market=request.market,
-        as_of=request.as_of,
-        profile=request.profile,
-        warehouse=warehouse.label,
-        simulated=warehouse.simulated,
-        table=refusal.table,
-        check=refusal.flaw.check,
-        message=f"{refusal.table}: {refusal.flaw.detail}",
-        count=refusal.flaw.count,
-        sample_rows=refusal.flaw.rows,
-        quality={} if verdict is None else verdict.quality,
-        quality_report=report,
-    )
-    return {"rejected": event.model_dump(mode="json")}

@@ -27,9 +27,9 @@ _simulated = click.option(
 @json_option
 def champion(history: bool, market: str, simulated: bool, lake: str | None, as_json: bool) -> None:
     """Show who serves, who served before, and a promotion under way."""
-    from promoter import promotion_views
+    from promoter import champion_views
 
-    promotion_views.champion(lake, market, simulated=simulated, history=history, as_json=as_json)
+    champion_views.champion(lake, market, simulated=simulated, history=history, as_json=as_json)
 
 
 @click.command(
@@ -85,9 +85,9 @@ def promote(
 @json_option
 def rollback(yes: bool, market: str, simulated: bool, lake: str | None, as_json: bool) -> None:
     """Let the champion before the present one serve again."""
-    from promoter import promotion_views
+    from promoter import champion_views
 
-    promotion_views.rollback(lake, market, simulated=simulated, yes=yes, as_json=as_json)
+    champion_views.rollback(lake, market, simulated=simulated, yes=yes, as_json=as_json)
 
 
 @click.command(epilog=examples("cbi shadow", "cbi shadow --end"))
@@ -98,9 +98,9 @@ def rollback(yes: bool, market: str, simulated: bool, lake: str | None, as_json:
 @json_option
 def shadow(end: bool, market: str, simulated: bool, lake: str | None, as_json: bool) -> None:
     """Show how the challenger in the shadow compares with the champion."""
-    from promoter import promotion_views
+    from promoter import shadow_views
 
-    promotion_views.shadow(lake, market, simulated=simulated, end=end, as_json=as_json)
+    shadow_views.shadow(lake, market, simulated=simulated, end=end, as_json=as_json)
 
 
 @click.command(epilog=examples("cbi package --to model", "cbi serve --package model"))

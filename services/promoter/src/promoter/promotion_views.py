@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cbi_common.core.clock import system_clock
-from cbi_common.core.errors import IncompleteError, InfrastructureError, UsageError
+from cbi_common.core.errors import InfrastructureError, UsageError
 from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
 from cbi_common.events.promotion import GateReport
@@ -22,53 +21,13 @@ from cbi_common.runtime.commands.reading import on_the_bus
 from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.program import program_digest
 from cbi_common.runtime.settings import Settings
-from cbi_common.runtime.state import State
-from cbi_common.runtime.streams import LEDGER, PROMOTIONS
 from cbi_common.storage.lake import Lake
-from promoter.adapters.local_target import LocalTarget
-from promoter.domain.champion import Champion, Serving, champion_key
-from promoter.domain.promotion import Promotion, promotion_key
-from promoter.domain.shadow import ShadowBook
-from promoter.domain.vertex import Place
-from promoter.promoting import Promoting
-from promoter.serving.process import SERVING
-from promoter.shadow_handlers import shadow_key
-from promoter.targets import Target
+from promoter.champion_views import show_champion
+from promoter.domain.promotion import Promotion
+from promoter.target_setup import target_of, with_promoting
 
 if TYPE_CHECKING:
     from cbi_common.runtime.commands.options import View
-
-
-def champion(lake: str | None, market: str, *, simulated: bool, history: bool, as_json: bool) -> None:
-    """Show the pointer, or the ledger."""
-    if history:
-        _ledger(lake, market, as_json=as_json)
-        return
-
-    async def read(bus: Bus, _settings: Settings) -> tuple[bytes | None, bytes | None]:
-        state = State(bus)
-        return await state.get(champion_key(market, simulated)), await state.get(promotion_key(market, simulated))
-
-    pointer, underway = on_the_bus(lake, read)
-    found = Champion() if pointer is None else Champion.model_validate_json(pointer)
-    promotion = None if underway is None else Promotion.model_validate_json(underway)
-    running = promotion if promotion is not None and promotion.status == "running" else None
-    if as_json:
-        console.write_json({**found.model_dump(mode="json"), "under_way": running and running.model_dump(mode="json")})
-        return
-    console.simulated_banner(simulated)
-    lines = [*([("serves", found.now)] if found.now else []), *(("served", one) for one in reversed(found.former))]
-    note = f"a promotion of run {running.run_id} is under way, {len(running.done)} steps done" if running else ""
-    if not lines:
-        note = note or f"nobody serves {market} yet: `cbi gates` says who might, `cbi promote` what would be done"
-    console.show(
-        Table(
-            title=f"Champion of {market}",
-            columns=columns("<", "<version", "<run", "<target", "<policy", "<horizons", "<since"),
-            rows=tuple((word, *_line(one)) for word, one in lines),
-            note=note,
-        )
-    )
 
 
 @dataclass(frozen=True)
@@ -101,7 +60,7 @@ def promote(view: View, asked: Asked) -> int:
         return 4
     shadow = "left out" if undecided else "; ".join(f"{h} {said}" for h, (_, said) in compared.items())
     wanted = _wanted(view, settings, horizons, asked, shadow)
-    steps = _target(settings, asked.target, asked.share).plan(wanted)
+    steps = target_of(settings, asked.target, asked.share).plan(wanted)
     if not view.as_json:
         console.simulated_banner(view.run.simulated)
         rows = tuple((str(i + 1), step.name, step.says, step.cost or "nothing") for i, step in enumerate(steps))
@@ -114,8 +73,8 @@ def promote(view: View, asked: Asked) -> int:
             console.write_json({"promotion": wanted.model_dump(mode="json"), "steps": steps_json, "done": False})
         return 0
     card = model_card(view.run, wanted.horizons, Terms(wanted.version, wanted.target, policy, shadow))
-    after = _with_promoting(view.lake, lambda promoting: promoting.promote(wanted, reports, card), asked.share)
-    _show(after, wanted.market, as_json=view.as_json)
+    after = with_promoting(view.lake, lambda promoting: promoting.promote(wanted, reports, card), asked.share)
+    show_champion(after, wanted.market, as_json=view.as_json)
     for line in _aliased(settings, wanted):
         click.echo(line, err=True)
     return 0
@@ -124,73 +83,13 @@ def promote(view: View, asked: Asked) -> int:
 def abandon(view: View) -> int:
     """Give up a promotion under way."""
     market = view.need(view.run.export, "export").data.market
-    given_up = _with_promoting(
+    given_up = with_promoting(
         view.lake, lambda promoting: promoting.abandon(market, simulated=bool(view.run.simulated))
     )
     if given_up is None:
         raise UsageError("no promotion is under way", where=f"market {market}", hint="`cbi champion` shows who serves")
     click.echo(f"given up: run {given_up.run_id}, what it had left at target {given_up.target} is taken away")
     return 0
-
-
-def rollback(lake: str | None, market: str, *, simulated: bool, yes: bool, as_json: bool) -> None:
-    """Put the former champion back."""
-
-    async def read(bus: Bus, _settings: Settings) -> bytes | None:
-        return await State(bus).get(champion_key(market, simulated))
-
-    stored = on_the_bus(lake, read)
-    found = Champion() if stored is None else Champion.model_validate_json(stored)
-    if found.now is None or not found.former:
-        raise UsageError("nobody served before", where=f"champion of {market}", hint="`cbi champion` shows who does")
-    if not yes:
-        former = found.former[-1]
-        click.echo(f"{former.version} (run {former.run_id}) would serve in place of {found.now.version}: add --yes")
-        return
-    after = _with_promoting(lake, lambda promoting: promoting.rollback(market, simulated=simulated, reports={}))
-    _show(after, market, as_json=as_json)
-
-
-def shadow(lake: str | None, market: str, *, simulated: bool, end: bool, as_json: bool) -> None:
-    """Show the comparison, or end it."""
-    key = shadow_key(market, simulated)
-
-    async def read(bus: Bus, _settings: Settings) -> tuple[bytes | None, list[Any]]:
-        state = State(bus)
-        stored = await state.get(key)
-        if end and stored:
-            await state.put(key, b"")
-        return stored, [e for e in await Journal(bus).events() if e.type == "model.shadowed"]
-
-    stored, events = on_the_bus(lake, read)
-    if not stored:
-        raise IncompleteError(
-            "no challenger", where=f"shadow of {market}", hint="a forecast that passes its gates begins a comparison"
-        )
-    book = ShadowBook.model_validate_json(stored)
-    if end:
-        click.echo(f"ended: run {book.challenger}, {len(book.rows)} pairs of forecasts stay in the events")
-        return
-    told = {e.data.horizon: e.data for e in events if e.data.challenger == book.challenger and e.data.market == market}
-    if as_json:
-        standings = {str(h): one.model_dump(mode="json") for h, one in told.items()}
-        console.write_json(
-            {**book.model_dump(mode="json", exclude={"rows"}), "pairs": len(book.rows), "standings": standings}
-        )
-        return
-    console.simulated_banner(simulated)
-    console.show(
-        Table(
-            title=f"Run {book.challenger} in the shadow of {book.champion} since {book.began}",
-            columns=columns("<horizon", "<verdict", "e-value", "outcomes", "<"),
-            rows=tuple(
-                (str(h), told[h].verdict, f"{told[h].e_value or 1.0:.2f}", str(told[h].n), told[h].detail)
-                for h in book.horizons
-                if h in told
-            ),
-            note="an e-value of 20 decides; it may be looked at every day",
-        )
-    )
 
 
 def package(view: View, folder: str) -> None:
@@ -235,28 +134,6 @@ def _aliased(settings: Settings, promoted: Promotion) -> list[str]:
         except (UsageError, InfrastructureError) as error:
             said.append(f"MLflow's alias champion is not set: {error.line()}")
     return said
-
-
-def _target(settings: Settings, name: str, share: int) -> Target:
-    if name == "local":
-        return LocalTarget(settings.stack_dir / SERVING, share)
-    lacking = [n for n in ("vertex_project", "vertex_bucket", "vertex_image") if getattr(settings, n) is None]
-    if lacking:
-        names = ", ".join(f"CBI_{name.upper()}" for name in lacking)
-        raise UsageError(f"not set: {names}", where="target vertex", hint="docs/gates.md says what they mean")
-    from promoter.adapters.vertex_target import VertexTarget
-
-    assert settings.vertex_project is not None
-    assert settings.vertex_bucket is not None
-    assert settings.vertex_image is not None
-    place = Place(
-        project=settings.vertex_project,
-        location=settings.vertex_location,
-        bucket=settings.vertex_bucket,
-        image=settings.vertex_image,
-        machine=settings.vertex_machine,
-    )
-    return VertexTarget(place, share)
 
 
 def _compared(view: View, horizons: tuple[Horizon, ...]) -> dict[Horizon, tuple[bool, str]]:
@@ -314,57 +191,3 @@ def _wanted(view: View, settings: Settings, horizons: tuple[Horizon, ...], asked
         shadow=shadow,
         labels=labels,
     )
-
-
-def _with_promoting(lake: str | None, work: Callable[[Promoting], Awaitable[Any]], share: int = 100) -> Any:
-    async def connected(bus: Bus, settings: Settings) -> Any:
-        names = ["local", *(["vertex"] if settings.vertex_project else [])]
-        targets = {name: _target(settings, name, share) for name in names}
-        return await work(Promoting(State(bus), Lake(settings.lake), system_clock, bus.publish, targets))
-
-    return on_the_bus(lake, connected)
-
-
-def _show(after: Champion, market: str, *, as_json: bool) -> None:
-    if as_json:
-        console.write_json({**after.model_dump(mode="json"), "done": True})
-        return
-    assert after.now is not None
-    click.echo(
-        f"{after.now.version} (run {after.now.run_id}) serves {market} at {', '.join(map(str, after.now.horizons))}"
-    )
-    click.echo(
-        "`cbi card --champion` says what it is; `cbi serve` answers on 127.0.0.1:8080; `cbi rollback --yes` ends it"
-    )
-
-
-def _line(one: Serving) -> tuple[str, ...]:
-    horizons = ", ".join(map(str, one.horizons))
-    return (one.version, one.run_id, one.target, one.policy, horizons, f"{one.since:%Y-%m-%d %H:%M}")
-
-
-def _ledger(lake: str | None, market: str, *, as_json: bool) -> None:
-    async def read(bus: Bus, _settings: Settings) -> list[Any]:
-        journal = Journal(bus)
-        # The ledger is fed from the events, a moment later; what is older than those lies in the ledger alone.
-        kinds = [kind.subject for kind in PROMOTIONS]
-        told = [*await journal.events(kinds, stream=LEDGER), *await journal.events(kinds)]
-        found = {event.id: event for event in told}
-        return sorted(found.values(), key=lambda event: (event.time, event.id))
-
-    events = [event for event in on_the_bus(lake, read) if event.data.market == market]
-    if as_json:
-        console.write_json([event.model_dump(mode="json") for event in events])
-        return
-    rows = tuple((f"{event.time:%Y-%m-%d %H:%M}", event.type, *_words(event.data)) for event in events)
-    console.show(Table(f"Ledger of {market}", columns("<time", "<event", "<run", "<horizon", "<"), rows))
-
-
-def _words(data: Any) -> tuple[str, str, str]:
-    horizon = str(getattr(data, "horizon", "") or ", ".join(map(str, getattr(data, "gates", {}))))
-    if data.subject == "model.promoted":
-        back = "put back" if data.rollback else "promoted"
-        return data.run_id, horizon, f"{back} at {data.target} as {data.version} by policy {data.policy}"
-    if data.subject == "model.shadowed":
-        return data.run_id, horizon, f"{data.verdict}: {data.detail}"
-    return data.run_id, horizon, data.reason

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cbi_common.events.base import LakeRef
 from cbi_common.events.manifest import RunManifest
-from cbi_common.markets.spec import Market, load_market
+from cbi_common.markets.files import load_market
+from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
 
 

@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from cbi_common.core.errors import DataError, UsageError
 from cbi_common.core.identity import digest
+from cbi_common.markets.files import load_market
 from cbi_common.markets.flaws import FLAWS, parse_flaws, spoil
 from cbi_common.markets.simulation import VERSION, Setting
 from cbi_common.markets.simulation.benchmark import BENCHMARK, predictions
 from cbi_common.markets.simulation.faults import FAULTS, parse_faults
 from cbi_common.markets.simulation.tables import Tables
-from cbi_common.markets.spec import SeriesSpec, load_market
+from cbi_common.markets.spec import SeriesSpec
 from cbi_common.storage.warehouse import DayRange, chosen
 
 SESSIONS = 6300

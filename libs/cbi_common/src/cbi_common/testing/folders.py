@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.storage.warehouse import open_warehouse
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cbi_common.events.manifest import Profile
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.testing.folders import rewrite
 from cbi_common.testing.poisoning import Pass, first_leak, run_in_fresh_process
 from cbi_common.timeseries.calendar import session_date, session_number

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cbi_common.catalogue.spec import ModelSpec, Quantity, load_catalogue
 from cbi_common.core.errors import DataError, JobError
@@ -15,18 +13,17 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
 from cbi_common.events.base import LakeRef
 from cbi_common.events.manifest import RunManifest
-from cbi_common.events.training import Job, Metrics, ModelTrained
+from cbi_common.events.training import Job, ModelTrained
 from cbi_common.markets.spec import Market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.markets import market_of
 from cbi_common.timeseries.dataset import Dataset, Floats
-from cbi_common.timeseries.losses import naive_mae
-from cbi_common.timeseries.scoring import score, volatility_score
-from cbi_common.timeseries.volatility import ewma_variance, forecast_sd, realised_variance
+from cbi_common.timeseries.volatility import realised_variance
 from cbi_common.training.datasets import load_dataset
 from cbi_common.training.environment import Environment
 from cbi_common.training.fold_cache import FoldCache
 from cbi_common.training.learner import Learner
+from cbi_common.training.measures import measure
 from cbi_common.training.predictions import Predictions
 from cbi_common.training.search import TPE, Search
 from cbi_common.training.selection import last_session, visible, weigher
@@ -107,7 +104,7 @@ def train(
             cached_folds=walk.cached_folds,
             fit_seconds=walk.fit_seconds / len(job.horizons),
             peak_mb=None,
-            metrics=_metrics(dataset, predictions, manifest, spec.quantity),
+            metrics=measure(dataset, predictions, manifest, spec.quantity),
             study=kept,
         )
         for predictions in predicted
@@ -160,41 +157,3 @@ def _outcomes(dataset: Dataset, horizon: Horizon, quantity: Quantity) -> Floats:
     if quantity == "return":
         return dataset.targets(horizon)
     return np.sqrt(realised_variance(dataset.sessions, dataset.price, horizon.sessions))
-
-
-def _metrics(dataset: Dataset, predictions: Predictions, manifest: RunManifest, quantity: Quantity) -> Metrics:
-    window = manifest.windows[predictions.horizon]
-    scored = (predictions.sessions >= window.start) & (predictions.sessions <= window.end)
-    if quantity == "volatility":
-        return _volatility_metrics(dataset, predictions, scored, manifest.cutoff_every)
-    # A dataset that begins inside the window has no rows before it: the scale of MASE comes from before its own first.
-    first = int(predictions.sessions[scored][0]) if scored.any() else window.start
-    before = dataset.until(max(window.start, first))
-    found = score(
-        predictions.sessions[scored],
-        predictions.target_sessions[scored],
-        predictions.price[scored],
-        predictions.y_hat[scored],
-        predictions.y[scored],
-        horizon_sessions=predictions.horizon.sessions,
-        step=manifest.cutoff_every,
-        naive_mae=naive_mae(before.sessions, before.price, predictions.horizon.sessions),
-    )
-    return Metrics(**asdict(found))
-
-
-def _volatility_metrics(
-    dataset: Dataset, predictions: Predictions, scored: NDArray[np.bool_], cutoff_every: int
-) -> Metrics:
-    sessions, horizon = predictions.sessions[scored], predictions.horizon.sessions
-    variance = ewma_variance(dataset.sessions, dataset.price)[np.searchsorted(dataset.sessions, sessions)]
-    found = volatility_score(
-        sessions,
-        predictions.target_sessions[scored],
-        predictions.y_hat[scored],
-        predictions.y[scored],
-        forecast_sd(variance, horizon),
-        horizon_sessions=horizon,
-        step=cutoff_every,
-    )
-    return Metrics(**asdict(found))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cbi_common.core.errors import DataError, JobError
+from cbi_common.core.horizon import Horizon
 from cbi_common.core.identity import digest
 from cbi_common.events.manifest import Refit
 from cbi_common.storage.lake import Lake
@@ -19,7 +20,7 @@ from cbi_common.timeseries.dataset import Dataset
 from cbi_common.timeseries.folds import refit_grid
 from cbi_common.training.fold_cache import FoldCache
 from cbi_common.training.search import TPE, Search
-from cbi_common.training.walk_forward import Recipe, walk_forward
+from cbi_common.training.walk_forward import Recipe, Walk, walk_forward
 
 UNTIL = date(2019, 12, 31)
 """No target after this day is looked at (DOMAIN section 6)."""
@@ -65,38 +66,29 @@ def tune(
     if len(cutoffs) < LEAST_CUTOFFS:
         return None
     rows = past.digests([int(past.sessions[-1])])[0]
-    asked = [recipe.learner.name, list(recipe.horizons), dict(recipe.params), recipe.seed, dict(recipe.environment)]
-    key = f"tuning/{digest(asked, rows, {k: list(v) for k, v in choices.items()}, trials, search.name)}"
+    identity = [recipe.learner.name, list(recipe.horizons), dict(recipe.params), recipe.seed, dict(recipe.environment)]
+    key = f"tuning/{digest(identity, rows, {k: list(v) for k, v in choices.items()}, trials, search.name)}"
     stored = lake.get_if_intact(key)
     if stored is not None:
         raw = json.loads(stored)
         return Tuned(raw["params"], tuple(raw["trials"]))
-    first, last = cutoffs[0], cutoffs[-1]
     refits = [
         Refit(date=session_date(s), session=s, model_ids=(), cause="tuning")
-        for s in refit_grid(first, last, REFIT_SESSIONS)
+        for s in refit_grid(cutoffs[0], cutoffs[-1], REFIT_SESSIONS)
         if s > past.sessions[0]
     ]
     cache = FoldCache(lake)
 
-    def loss(params: Mapping[str, Any]) -> float | None:
-        try:
-            walk = walk_forward(past, refits, cutoffs, replace(recipe, params=params), cache, usable_from)
-        except (DataError, JobError):
-            return None
-        places = np.searchsorted(past.sessions, walk.sessions)
-        ratios = []
-        for i, horizon in enumerate(recipe.horizons):
-            y = past.targets(horizon)[places]
-            known = np.isfinite(y)
-            ratios.append(np.abs(walk.y_hat[known, i] - y[known]).mean() / np.abs(y[known]).mean())
-        return float(np.mean(ratios))
-
     tried: list[dict[str, Any]] = []
 
     def attempt(chosen: dict[str, Any]) -> float | None:
-        tried.append({"params": chosen, "loss": loss({**recipe.params, **chosen})})
-        return tried[-1]["loss"]  # type: ignore[no-any-return]
+        asked = replace(recipe, params={**recipe.params, **chosen})
+        try:
+            loss = _loss(past, walk_forward(past, refits, cutoffs, asked, cache, usable_from), recipe.horizons)
+        except (DataError, JobError):
+            loss = None
+        tried.append({"params": chosen, "loss": loss})
+        return loss
 
     attempt({})
     search.run(choices, trials, recipe.seed, attempt)
@@ -104,6 +96,17 @@ def tune(
     tuned = Tuned({**recipe.params, **best["params"]}, tuple(tried))
     lake.put_json(key, {"params": tuned.params, "trials": list(tuned.trials)})
     return tuned
+
+
+def _loss(past: Dataset, walk: Walk, horizons: Sequence[Horizon]) -> float:
+    """Return the mean over the horizons of MAE / MAE of no-change, on the targets that are known."""
+    places = np.searchsorted(past.sessions, walk.sessions)
+    ratios = []
+    for i, horizon in enumerate(horizons):
+        y = past.targets(horizon)[places]
+        known = np.isfinite(y)
+        ratios.append(np.abs(walk.y_hat[known, i] - y[known]).mean() / np.abs(y[known]).mean())
+    return float(np.mean(ratios))
 
 
 def _cutoffs(past: Dataset) -> list[int]:

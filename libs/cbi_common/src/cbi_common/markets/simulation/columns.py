@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from scipy.signal import lfilter
 
+from cbi_common.markets.files import load_market
 from cbi_common.markets.simulation import names, rolling
 from cbi_common.markets.simulation.history import Setting
 from cbi_common.markets.simulation.process import Days, Floats
 from cbi_common.markets.simulation.series import Simulation, wander
-from cbi_common.markets.spec import load_market
 from cbi_common.timeseries.calendar import session_numbers
 from cbi_common.timeseries.panel import as_known
 

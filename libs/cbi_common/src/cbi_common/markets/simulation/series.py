@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from cbi_common.markets.files import load_market
 from cbi_common.markets.simulation.faults import (
     FROZEN,
     FROZEN_SERIES,
@@ -24,7 +25,6 @@ from cbi_common.markets.simulation.faults import (
 from cbi_common.markets.simulation.generic import generic_values, observation_days
 from cbi_common.markets.simulation.history import LAST_DAY, History, Setting, draw
 from cbi_common.markets.simulation.process import STATE, Days, Floats
-from cbi_common.markets.spec import load_market
 
 VERSION = 2
 """Raised when equal arguments give other data than before."""

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cbi_common.markets.files import load_market
 from cbi_common.markets.simulation import training_tables
 from cbi_common.markets.simulation.articles import NEWS_TABLE, news_table
 from cbi_common.markets.simulation.columns import make_columns
 from cbi_common.markets.simulation.history import Setting
 from cbi_common.markets.simulation.series import Simulation, simulate
 from cbi_common.markets.simulation.training_tables import PRODUCTION, TRUMP_RICH, WIDE_TABLES
-from cbi_common.markets.spec import SeriesSpec, load_market
+from cbi_common.markets.spec import SeriesSpec
 
 
 class Tables:

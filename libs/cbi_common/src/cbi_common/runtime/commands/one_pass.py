@@ -21,7 +21,7 @@ from cbi_common.events.data import DataRequested
 from cbi_common.events.decision import BacktestCompleted
 from cbi_common.events.manifest import Refit
 from cbi_common.events.monitoring import AlertRaised
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.reporting.report import Measured
 from cbi_common.runtime.cancellation import end

@@ -32,7 +32,7 @@ from cbi_common.events.base import Envelope
 from cbi_common.events.data import DataRequested
 from cbi_common.events.manifest import GRID, Profile, Refit, RunManifest
 from cbi_common.events.monitoring import AlertRaised, DriftDetected, ValidationCompleted
-from cbi_common.markets.spec import load_market
+from cbi_common.markets.files import load_market
 from cbi_common.reporting.projection import Run, Runs
 from cbi_common.reporting.replayed import Replayed, Step, step_line, step_of
 from cbi_common.runtime import telemetry
