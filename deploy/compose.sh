@@ -9,6 +9,7 @@ fi
 shift
 services=()
 while read -r service; do
+  [[ $service == cli ]] && continue # of profile tools; compose 1.29 lists it all the same
   [[ $service == grafana ]] && ! docker image inspect "$(sed -n 's/^    image: \(grafana.*\)/\1/p' compose.yaml)" >/dev/null 2>&1 && continue
   services+=("$service")
 done < <("${compose[@]}" config --services)

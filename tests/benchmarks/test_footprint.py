@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
+from cbi_common.runtime.memory import tree_mb
 from cbi_common.testing.page import NOTHING, table, write_section
 from cbi_common.testing.repeats import Repeats
 
@@ -36,12 +36,12 @@ def at_rest(lake: Path) -> tuple[float, float]:
         try:
             assert stack.stdout is not None
             assert any("services are up" in line for line in stack.stdout)
-            taken, tree = time.perf_counter() - start, psutil.Process(stack.pid)
-            held = sum(process.memory_full_info().pss for process in (tree, *tree.children(recursive=True)))
+            taken, held = time.perf_counter() - start, tree_mb(stack.pid)
         finally:
             stack.terminate()
+            stack.communicate()  # with nobody to read its last words it would end with an error
     assert stack.returncode == 0
-    return taken, held / 2**20
+    return taken, held
 
 
 def test_start_and_memory(tmp_path: Path, record: Record) -> None:

@@ -61,6 +61,12 @@ def test_regimes_and_eras_are_named_in_order():
         "a": [True, False, False, True],
         "b": [False, True, False, False],
     }
+    eras = [Era("early", None, date(2021, 6, 30), 1.0), Era("late", date(2021, 7, 1), None, 1.0)]
+    days = np.array(["2021-06-30", "2021-07-01", "2024-01-02"], dtype="datetime64[D]")
+    assert {name: mask.tolist() for name, mask in era_groups(days, eras).items()} == {
+        "early": [True, False, False],
+        "late": [False, True, True],
+    }
 
 
 def test_a_group_is_scored_over_its_own_horizon_and_step():

@@ -68,6 +68,21 @@ def test_volatility_needs_enough_returns():
     assert np.isnan(trailing_volatility(sparse, path([0.01] * 100), 30, 2)).all()
 
 
+@pytest.mark.parametrize("missing", [[], [12], [12, 13, 30, 44]])
+def test_volatility_equals_a_naive_loop(missing):
+    sessions = np.delete(np.arange(60, dtype=np.int64), missing)
+    price = path(np.random.default_rng(3).normal(0.0, 0.02, 60).tolist())[sessions]
+    at = dict(zip(sessions.tolist(), price.tolist(), strict=True))
+    for least in (8, 10):
+        expected = []
+        for now in sessions.tolist():
+            returns = [np.log(at[s] / at[s - 1]) for s in range(now - 9, now + 1) if s in at and s - 1 in at]
+            expected.append(np.std(returns, ddof=1) * np.sqrt(252) if len(returns) >= least else np.nan)
+        found = trailing_volatility(sessions, price, 10, least)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        assert np.isfinite(found).any()
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-0.2, 0.2), min_size=40, max_size=80), st.data())
 def test_against_a_naive_loop_and_blind_to_the_future(daily, data):

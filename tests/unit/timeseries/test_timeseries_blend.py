@@ -152,3 +152,19 @@ def test_what_is_asked_by_default_is_a_year_and_48_outcomes() -> None:
     for name in ("standing", "votes", "inverse", "best"):
         one, other = (getattr(found, name) for found in (earned(**data), earned(**data, min_matured=48, min_span=252)))
         assert one.tobytes() == other.tobytes()
+
+
+def test_weights_do_not_depend_on_the_size_of_the_moves() -> None:
+    data = history()
+    large = {**data, "members": 1000.0 * data["members"], "y": 1000.0 * data["y"]}
+    np.testing.assert_allclose(earned(**large).inverse, earned(**data).inverse, rtol=1e-9)
+
+
+def test_the_best_member_is_the_one_ahead_by_most_per_outcome() -> None:
+    """The newcomer gains twice as much on each outcome, on a third of the outcomes."""
+    actual = np.random.default_rng(0).normal(0, 0.05, 300)
+    sessions = np.arange(300, dtype=np.int64) * 5
+    newcomer = 0.9 * actual
+    newcomer[:200] = np.nan
+    found = earned(np.column_stack([0.45 * actual, newcomer]), actual, sessions, sessions + 5)
+    np.testing.assert_array_equal(found.best[-1], [0.0, 1.0])

@@ -22,6 +22,7 @@ from cbi_common.timeseries.combine import (
     combine,
     compete,
 )
+from cbi_common.timeseries.experts import expert_weights
 
 
 def panel(n: int = 400, horizon: int = 21, seed: int = 0, knows: float = 0.5) -> Panel:
@@ -209,3 +210,18 @@ def test_the_competition_counts_losses_in_standard_deviations_and_per_independen
         assert served.weights[t].tolist() == weights[winner][t].tolist()
         assert served.matured[t] == sum(1 for target in data.target_sessions if target <= data.sessions[t])
     assert winners == {"a", EXPERTS, "b"} or winners == {"a", EXPERTS}
+
+
+def test_members_that_err_alike_share_a_vote_in_the_means_and_among_the_experts() -> None:
+    data = panel(knows=0.8)
+    said = data.forecasts.copy()
+    said[:, 3] = said[:, 2]
+    data = replace(data, forecasts=said)
+    found = earned(data.forecasts, data.y, data.sessions, data.target_sessions)
+    assert found.votes[-1].tolist() == [1.0, 1.0, 0.5, 0.5, 1.0]
+    weights = candidate_weights(data, {})
+    # No-change stands beside the four: it is not worse than itself.
+    np.testing.assert_allclose(weights[MEAN][-1], [0.25, 0.25, 0.125, 0.125, 0.25])
+    rows = (data.forecasts, data.y, data.sd, data.sessions, data.target_sessions)
+    np.testing.assert_array_equal(weights[EXPERTS], expert_weights(*rows, share=found.votes))
+    assert np.abs(weights[EXPERTS] - expert_weights(*rows)).max() > 0.001

@@ -154,3 +154,11 @@ def test_a_member_is_trusted_by_half_after_as_many_outcomes_as_trust_says() -> N
     sessions = np.arange(n, dtype=np.int64) * 5
     weights = expert_weights(np.zeros((n, 2)), np.zeros(n), np.ones(n), sessions, sessions + 5, trust=50.0)
     np.testing.assert_allclose(weights[:, 1], [t / (t + 50) for t in range(n)])
+
+
+def test_a_member_alone_in_its_opinion_weighs_as_much_as_two_that_share_one() -> None:
+    data = history(n=300, m=4, horizon=5)
+    data["forecasts"][:, 1:] = 0.3 * np.nan_to_num(data["y"])[:, None]
+    weights = expert_weights(**data, share=np.tile([1.0, 0.5, 0.5, 1.0], (300, 1)))
+    assert weights[-1, 3] > 0.1
+    np.testing.assert_allclose(weights[:, 3], weights[:, 1] + weights[:, 2], rtol=1e-9)

@@ -116,3 +116,8 @@ def test_cutoffs_that_share_an_outcome_are_counted(cutoffs: list[int], horizon: 
     sessions = np.array(cutoffs, dtype=np.int64)
     naive = [sum(1 for later in cutoffs if start <= later < start + horizon) for start in cutoffs]
     assert overlaps(sessions, sessions + horizon).tolist() == naive
+
+
+def test_a_refit_after_the_last_cutoff_serves_nothing() -> None:
+    assert refit_grid(100, 209, 21)[-1] == 189
+    assert refit_grid(100, 210, 21)[-1] == 210

@@ -106,3 +106,10 @@ def test_naive_mae_is_that_of_no_change_over_the_horizon() -> None:
 def test_skill() -> None:
     assert losses.skill(0.9, 1.0) == pytest.approx(0.1)
     assert losses.skill(1.0, 0.0) is None
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_r2_does_not_depend_on_the_unit(scale: float) -> None:
+    actual, forecast, baseline = np.array([1.0, 2.0, 4.0]), np.array([1.5, 2.0, 3.0]), np.array([1.0, 1.0, 2.0])
+    assert losses.r2(scale * forecast, scale * actual) == pytest.approx(1 - 1.25 / (14 / 3))
+    assert losses.r2_against(scale * forecast, scale * baseline, scale * actual) == pytest.approx(1 - 1.25 / 5)

@@ -117,9 +117,20 @@ def test_a_volatility_is_scored_by_qlike_beside_its_yardstick() -> None:
     assert near.dm_p < 0.01
     assert same.skill == 0.0
     assert near.mape is None
-    assert (
-        volatility_score(
-            sessions[:2], sessions[:2], truth[:2], realised[:2], flat[:2], horizon_sessions=21, step=5
-        ).qlike
-        is None
+    assert near.n_effective == pytest.approx((297 * 5 + 21 - 5 + 10) / 21, rel=0.01)
+
+
+def test_volatilities_of_one_row_have_a_count_and_nothing_else() -> None:
+    sessions, flat = np.arange(3) * 5, np.full(3, 0.05)
+    realised = np.array([np.nan, 0.04, 0.06])
+    one = volatility_score(
+        sessions[:2], sessions[:2] + 21, flat[:2], realised[:2], flat[:2], horizon_sessions=21, step=5
     )
+    assert {name: value for name, value in asdict(one).items() if value is not None} == {"n": 1, "n_effective": 1.0}
+    assert (
+        volatility_score(sessions, sessions + 21, flat, realised, flat, horizon_sessions=21, step=5).qlike is not None
+    )
+
+
+def test_two_rows_are_scored() -> None:
+    assert run(rows(2)).mae is not None

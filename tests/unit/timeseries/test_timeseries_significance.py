@@ -98,3 +98,9 @@ def test_effective_windows() -> None:
     assert n_effective(weekly, weekly + 252, 252) == pytest.approx(1255 / 252 + 1)
     assert n_effective(weekly[:0], weekly[:0], 5) == 0.0
     assert n_effective(weekly[:1], weekly[:1] + 21, 21) == 1.0
+
+
+@pytest.mark.parametrize("first", [0, 7, 5000])
+def test_effective_windows_do_not_depend_on_when_the_cutoffs_are(first: int) -> None:
+    sessions = first + np.arange(0, 1260, 21)
+    assert n_effective(sessions, sessions + 126, 126) == pytest.approx((59 * 21 + 126) / 126)

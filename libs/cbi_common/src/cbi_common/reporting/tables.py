@@ -50,6 +50,17 @@ def percent(value: float | None, *, signed: bool = False, digits: int = 1) -> st
     return UNKNOWN if value is None else f"{value * 100:{'+' if signed else ''}.{digits}f} %"
 
 
+def chance(probability: float | None) -> str:
+    """Return a probability in whole percent; nothing but 0 and 1 themselves is called certain.
+
+    >>> chance(0.449), chance(0.9996), chance(0.0004), chance(None)
+    ('45 %', '> 99 %', '< 1 %', '–')
+    """
+    if probability is None or probability in {0.0, 1.0} or 0.005 <= probability < 0.995:
+        return percent(probability, digits=0)
+    return "> 99 %" if probability > 0.5 else "< 1 %"
+
+
 def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
     """Return a number with a fixed count of digits.
 
@@ -75,7 +86,7 @@ def forecast_table(report: Report) -> Table:
             str(horizon), forecast.target_date.isoformat(), number(forecast.point),
             f"{number(forecast.lower_90)} … {number(forecast.upper_90)}", number(forecast.current),
             percent(forecast.point / forecast.current - 1, signed=True), forecast.signal,
-            percent(forecast.probability_up, digits=0), percent(ensemble.metrics.skill, signed=True),
+            chance(forecast.probability_up), percent(ensemble.metrics.skill, signed=True),
             number(ensemble.metrics.dm_p), number(ensemble.n_effective, 0), percent(ensemble.coverage_90, digits=0),
             forecast.regime,
         ))  # fmt: skip

@@ -44,9 +44,9 @@ class MemoryWatch:
             await asyncio.sleep(max(_EVERY_S, spent_s / _SHARE))
 
 
-def tree_mb() -> float:
-    """Return the memory in MiB that this process and its descendants hold right now."""
-    own = psutil.Process()
+def tree_mb(pid: int | None = None) -> float:
+    """Return the memory in MiB that a process, this one without ``pid``, and its descendants hold right now."""
+    own = psutil.Process(pid)
     return sum(_bytes(process) for process in (own, *own.children(recursive=True))) / 2**20
 
 

@@ -17,7 +17,7 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.events.decision import BacktestCompleted
 from cbi_common.procurement.book import Book
 from cbi_common.reporting.projection import Run
-from cbi_common.reporting.tables import percent
+from cbi_common.reporting.tables import chance
 from cbi_common.storage.lake import Lake
 from dashboard.adapters.actions import Actions
 from dashboard.adapters.buyer import Buyer
@@ -90,7 +90,7 @@ class Site:
             lstrip_blocks=True,
         )  # fmt: skip
         self._templates.filters["coded"] = _coded
-        self._templates.globals.update(percent=percent, pages=PAGES, static=static)
+        self._templates.globals.update(chance=chance, pages=PAGES, static=static)
 
     @property
     def now(self) -> datetime:

@@ -11,7 +11,7 @@ from cbi_common.core.regime import Regime
 from cbi_common.events.regime import RegimeDetected
 from cbi_common.markets.units import UnitName
 from cbi_common.reporting.projection import Run
-from cbi_common.reporting.tables import UNKNOWN, number, percent
+from cbi_common.reporting.tables import UNKNOWN, chance, number, percent
 from dashboard.domain import view
 from dashboard.domain.charts import series
 from dashboard.domain.charts.frame import Cells, Figure, Key
@@ -75,7 +75,7 @@ def compose(
         state=str(data.state),
         meaning=MEANING[data.state],
         since=_since(data),
-        sure=Traced(percent(data.probabilities[data.state], digits=0), source),
+        sure=Traced(chance(data.probabilities[data.state]), source),
         ribbon=_ribbon(history, tracks, frame.money, data.as_of) if history and tracks else None,
         chances=_chances(history, data.as_of) if history else None,
         ahead=_ahead(data, source),
@@ -145,8 +145,8 @@ def _ahead(data: RegimeDetected, source: str) -> Grid:
     steps = sorted(data.ahead, key=int)
     rows: list[Row] = [
         (
-            str(state), Traced(percent(data.probabilities.get(state), digits=0), source),
-            *(Traced(percent(data.ahead[s].probabilities.get(state), digits=0), source) for s in steps),
+            str(state), Traced(chance(data.probabilities.get(state)), source),
+            *(Traced(chance(data.ahead[s].probabilities.get(state)), source) for s in steps),
         )
         for state in Regime
     ]  # fmt: skip

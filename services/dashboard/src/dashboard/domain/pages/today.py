@@ -14,7 +14,7 @@ from cbi_common.events.forecast import HorizonForecast
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.markets.units import UnitName
 from cbi_common.reporting.projection import Run
-from cbi_common.reporting.tables import number, percent
+from cbi_common.reporting.tables import chance, number, percent
 from dashboard.domain import view
 from dashboard.domain.answers import Prediction, RegimeAnswer
 from dashboard.domain.charts import bars, series
@@ -149,7 +149,7 @@ def headline(shown: tuple[Prediction, ...]) -> str:
 def advice(p: Prediction) -> str:
     """Return the signal in a buyer's words."""
     move = percent(p.point / p.current - 1, signed=True)
-    sure = f"{percent(p.probability_up, digits=0)} likely to rise"
+    sure = f"{chance(p.probability_up)} likely to rise"
     if p.signal == "BUY":
         return f"Buy now rather than later: {move} expected, {sure}."
     if p.signal == "WAIT":

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from cbi_common.core.horizon import Horizon
 from cbi_common.events.explanation import HorizonExplanation
 from cbi_common.events.forecast import HorizonForecast
-from cbi_common.reporting.tables import number, percent
+from cbi_common.reporting.tables import chance, number, percent
 from cbi_common.timeseries.calendar import session_number
 from monitor.domain.mail.changes import changes
 from monitor.domain.mail.health import Line, health
@@ -144,7 +144,7 @@ def _state(known: Known) -> str:
     regime = None if known.run is None else known.run.regime
     if regime is None:
         return ""
-    sure = percent(regime.data.probabilities.get(regime.data.state), digits=0)
+    sure = chance(regime.data.probabilities.get(regime.data.state))
     since = f", since {regime.data.since}" if regime.data.since else ""
     return f"{regime.data.state} ({sure} sure{since})"
 
@@ -160,7 +160,7 @@ def _row(horizon: Horizon, found: HorizonForecast) -> Row:
         lower=number(found.lower_90),
         upper=number(found.upper_90),
         no_change=number(found.no_change),
-        sure=percent(found.probability_up, digits=0),
+        sure=chance(found.probability_up),
         record=percent(found.metrics.skill, signed=True),
     )
 

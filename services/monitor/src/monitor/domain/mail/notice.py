@@ -11,7 +11,7 @@ from cbi_common.events.base import Contract
 from cbi_common.events.forecast import HorizonForecast, Signal
 from cbi_common.events.monitoring import AlertRaised
 from cbi_common.events.regime import RegimeDetected
-from cbi_common.reporting.tables import number, percent
+from cbi_common.reporting.tables import chance, number, percent
 
 Tone = Literal["act", "bad", "old", "over"]
 
@@ -71,7 +71,7 @@ def of_signals(
 
 def of_regime(before: Regime, found: RegimeDetected) -> Notice:
     """Return the change of the market's state in words."""
-    sure = percent(found.probabilities.get(found.state), digits=0)
+    sure = chance(found.probabilities.get(found.state))
     return Notice(
         tone="act",
         heading=f"market state {found.state}, was {before}",
@@ -88,5 +88,5 @@ def _signal(name: str, forecast: HorizonForecast, unit: str) -> str:
     return (
         f"{name}, by {forecast.target_date}: {forecast.signal}; forecast {number(forecast.point)} {unit} ({move}), "
         f"90 % band {number(forecast.lower_90)} to {number(forecast.upper_90)}, now {number(forecast.current)}, "
-        f"{percent(forecast.probability_up, digits=0)} likely to rise"
+        f"{chance(forecast.probability_up)} likely to rise"
     )
