@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from cbi_common.core.horizon import Horizon
 from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset
 from cbi_common.training.live_model import loader_of
-from cbi_common.training.served_model import Description, ServedModel
+from cbi_common.training.served_model import ARTIFACT, Description, ServedModel
 from promoter.domain.package import DESCRIPTION, LAYOUT, Package, PackagedHorizon, PackagedMember
 
 OWN = ("session", "price")
+
+KEPT = 256
+"""Answers that an artifact keeps: the gates ask each 135 times, and anew for every horizon that it serves."""
 
 
 @dataclass(frozen=True)
@@ -44,25 +48,28 @@ class Served:
     changed: dict[str, float]
 
 
+class _Fitted:
+    """An artifact and the rows that it sees; all horizons that it serves share it, and what it has said already."""
+
+    def __init__(self, model: ServedModel, rows: Dataset) -> None:
+        self.model, self.rows = model, rows
+        self.says = lru_cache(maxsize=KEPT)(self._says)
+
+    def _says(self, changes: frozenset[tuple[str, float]]) -> tuple[float, ...]:
+        said = self.model.learner.forecast(self.model.model, changed(self.rows, dict(changes)))
+        return tuple(float(value) for value in said)
+
+
 @dataclass(frozen=True)
 class _Loaded:
     member: PackagedMember
-    model: ServedModel
-    rows: Dataset
-
-    @cached_property
-    def unchanged(self) -> float:
-        """Log return that it forecasts from its rows as they are."""
-        return self._of(self.rows)
+    description: Description
+    fitted: _Fitted
 
     def says(self, changes: Mapping[str, float]) -> float:
-        """Return the log return that it forecasts with some features changed."""
-        seen = {name: value for name, value in changes.items() if name in self.rows.names}
-        return self._of(changed(self.rows, seen)) if seen else self.unchanged
-
-    def _of(self, rows: Dataset) -> float:
-        column = self.model.description.horizons.index(self.model.description.horizon)
-        return float(self.model.learner.forecast(self.model.model, rows)[column])
+        """Return the log return that it forecasts, with some features changed."""
+        seen = frozenset((name, value) for name, value in changes.items() if name in self.fitted.rows.names)
+        return self.fitted.says(seen)[self.description.horizons.index(self.description.horizon)]
 
 
 class PackagedModel:
@@ -88,8 +95,9 @@ class PackagedModel:
             ) from None
         if self.package.layout != LAYOUT:
             raise InfrastructureError(f"layout {self.package.layout}, this program reads {LAYOUT}", where=str(folder))
+        loader = _Loader(folder)
         self._members: dict[Horizon, list[_Loaded]] = {
-            horizon: [_load(folder, member) for member in found.members]
+            horizon: [loader.load(member) for member in found.members]
             for horizon, found in self.package.horizons.items()
         }
 
@@ -102,7 +110,9 @@ class PackagedModel:
         """
         other = copy(self)
         other._members = {
-            horizon: [replace(one, rows=rows_of(one.member, one.model.description)) for one in members]
+            horizon: [
+                replace(one, fitted=_Fitted(one.fitted.model, rows_of(one.member, one.description))) for one in members
+            ]
             for horizon, members in self._members.items()
         }
         return other
@@ -126,7 +136,7 @@ class PackagedModel:
         self.horizon(horizon)
         found: dict[str, float] = {}
         for one in self._members[horizon]:
-            found |= dict(zip(one.rows.names, one.rows.features[-1].tolist(), strict=True))
+            found |= dict(zip(one.fitted.rows.names, one.fitted.rows.features[-1].tolist(), strict=True))
         return found
 
     def log_return(self, horizon: Horizon, changes: Mapping[str, float] | None = None) -> float:
@@ -213,16 +223,33 @@ def changed(rows: Dataset, changes: Mapping[str, float]) -> Dataset:
     return replace(rows, features=features)
 
 
-def _load(folder: Path, member: PackagedMember) -> _Loaded:
-    model = loader_of(member.device)(str(folder / member.folder))
-    table: Any = pq.read_table(folder / member.rows)
+class _Loader:
+    """Loads members; one artifact that sees the same rows at several horizons is loaded once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._fitted: dict[tuple[str, str, str], _Fitted] = {}
+
+    def load(self, member: PackagedMember) -> _Loaded:
+        model = loader_of(member.device)(str(self._folder / member.folder))
+        artifact, rows = (
+            (self._folder / member.folder / ARTIFACT).read_bytes(),
+            (self._folder / member.rows).read_bytes(),
+        )
+        key = (member.device, hashlib.sha256(artifact).hexdigest(), hashlib.sha256(rows).hexdigest())
+        if key not in self._fitted:
+            self._fitted[key] = _Fitted(model, _rows(self._folder / member.rows))
+        return _Loaded(member, model.description, self._fitted[key])
+
+
+def _rows(file: Path) -> Dataset:
+    table: Any = pq.read_table(file)
     names = tuple(name for name in table.column_names if name not in OWN)
     sessions = table["session"].to_numpy().astype(np.int64)
-    rows = Dataset(
+    return Dataset(
         sessions=sessions,
         dates=np.array([session_date(int(session)) for session in sessions], dtype="datetime64[D]"),
         price=table["price"].to_numpy().astype(np.float64),
         features=np.column_stack([table[name].to_numpy() for name in names]) if names else np.empty((len(sessions), 0)),
         names=names,
     )
-    return _Loaded(member, model, rows)

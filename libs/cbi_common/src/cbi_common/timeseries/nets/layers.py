@@ -25,7 +25,7 @@ def lstm(x: Floats, kernel: Floats, recurrent: Floats, bias: Floats) -> Floats:
     state, cell = np.zeros(units), np.zeros(units)
     found = np.empty((len(x), units))
     for t, given in enumerate(linear(x, kernel, bias)):
-        i, f, c, o = np.split(given + np.sum(state[:, None] * recurrent, axis=0), 4)
+        i, f, c, o = (given + np.sum(state[:, None] * recurrent, axis=0)).reshape(4, units)
         cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(c)
         state = _sigmoid(o) * np.tanh(cell)
         found[t] = state
@@ -38,8 +38,8 @@ def gru(x: Floats, kernel: Floats, recurrent: Floats, bias: Floats) -> Floats:
     state = np.zeros(units)
     found = np.empty((len(x), units))
     for t, given in enumerate(linear(x, kernel, bias[0])):
-        xz, xr, xh = np.split(given, 3)
-        hz, hr, hh = np.split(linear(state, recurrent, bias[1]), 3)
+        xz, xr, xh = given.reshape(3, units)
+        hz, hr, hh = linear(state, recurrent, bias[1]).reshape(3, units)
         keep = _sigmoid(xz + hz)
         state = keep * state + (1 - keep) * np.tanh(xh + _sigmoid(xr + hr) * hh)
         found[t] = state
