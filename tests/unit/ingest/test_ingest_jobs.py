@@ -16,7 +16,7 @@ from cbi_common.markets import load_market
 from cbi_common.storage.lake import Lake
 from cbi_common.storage.tables import get_table
 from cbi_common.testing.folders import rewrite
-from ingest import jobs
+from ingest import exporting, jobs
 
 PRICES = "yahoo_finance_comprehensive.biofuel_components_canonical"
 DATES = {series.table: series.date for series in load_market("zl").series}
@@ -66,7 +66,7 @@ def test_the_simulated_market_is_marked(tmp_path: Path) -> None:
 
 def test_the_same_again_computes_nothing(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = jobs.export(asked(tmp_path, folder))
-    monkeypatch.setattr(jobs, "judge", None)
+    monkeypatch.setattr(exporting, "judge", None)
     assert jobs.export(asked(tmp_path, folder)) == first
 
 
