@@ -6,7 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,15 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from cbi_common.core.errors import CbiError, InfrastructureError
+from cbi_common.events.base import Envelope
+from cbi_common.events.data import DataRequested
 from cbi_common.runtime.accounts import users
 from cbi_common.runtime.bus import Bus
 from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.schemas import installed
 from cbi_common.runtime.settings import Settings
-from cbi_common.testing.compose import ROOT, docker, services_of
+from cbi_common.testing.compose import ROOT, docker, services_of, wait_for
+from cbi_common.testing.small_disk import fill, small_disk
 from cbi_common.testing.story import Story, forecast_ready
 
 pytestmark = pytest.mark.containers
@@ -120,3 +125,50 @@ def test_what_was_acknowledged_outlives_a_sudden_death_and_each_says_only_what_i
     docker("kill", "--signal", "KILL", known)
     docker("start", known)
     assert asyncio.run(count()) == kept
+
+
+def test_after_a_full_disk_it_goes_on_by_itself_once_there_is_room(home: Path, tmp_path: Path) -> None:
+    service = services_of()["nats"]
+    (kind, script) = service["healthcheck"]["test"]
+    checked = {"test": [kind, script.replace("$$", "$")], "interval": 1_000_000_000, "timeout": 5_000_000_000}
+    with small_disk(tmp_path / "disk") as disk:
+        server = (
+            DockerContainer(service["image"], user=OWNER)
+            .with_command(" ".join(service["command"]))
+            .with_volume_mapping(str(home / "secrets" / "nats"), "/run/cbi", "ro")
+            .with_volume_mapping(str(disk), "/data", "rw")
+            .with_exposed_ports(4222)
+            .with_kwargs(healthcheck=checked, restart_policy={"Name": "unless-stopped"})
+            .waiting_for(LogMessageWaitStrategy("Server is ready").with_startup_timeout(60))
+        )
+        with server:
+            known = server.get_wrapped_container().id
+            asyncio.run(say(server, home, "first"))
+            with (disk / "ballast").open("wb") as ballast:
+                fill(ballast.fileno())
+            with pytest.raises(CbiError):  # what the last block of the stream has left is used up first
+                asyncio.run(say(server, home, *(f"between-{i}" for i in range(200))))
+            time.sleep(4)
+            assert restarts(known) == 0, "without room it is left alone"
+            (disk / "ballast").unlink()
+            wait_for("restart", lambda: restarts(known), 60)
+            kept = asyncio.run(say(server, home, "after"))
+    assert (kept[0], kept[-1]) == ("first", "after")
+
+
+def restarts(container: str) -> int:
+    return int(docker("inspect", "--format", "{{.RestartCount}}", container))
+
+
+async def say(server: DockerContainer, home: Path, *names: str) -> list[str]:
+    """Publish an event under each name and return what the bus holds."""
+    bus = connected(server, home, "operator")
+    await bus.connect(timeout_s=60)
+    try:
+        await bus.declare_streams()
+        for name in names:
+            request = DataRequested(market="zl", reason="x" * 3000)
+            await bus.publish(Envelope.first(request, source="test", now=datetime.now(UTC), event_id=name))
+        return [event.id for event in await Journal(bus).events()]
+    finally:
+        await bus.close()

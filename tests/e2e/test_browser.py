@@ -167,6 +167,7 @@ def test_a_page_says_the_same_without_scripts(chrome: Browser, address: str, pat
     with opened(chrome, f"{address}{path}", **SCREENS["desk"]) as page:
         said = page.evaluate(text)
     with opened(chrome, f"{address}{path}", **SCREENS["desk"], java_script_enabled=False) as page:
+        page.wait_for_load_state("load")  # no script of the page waits for its styles
         assert page.locator("#main").inner_text() == said
         assert page.locator("svg.chart.wide").count() == page.locator("figure").count()
 

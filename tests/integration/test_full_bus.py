@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,28 +18,15 @@ from cbi_common.runtime.bus_health import has_room, write_error
 from cbi_common.runtime.journal import Journal
 from cbi_common.runtime.nats_server import NatsServer
 from cbi_common.runtime.settings import Settings
+from cbi_common.testing.small_disk import fill, small_disk
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 and not os.environ.get("CI"), reason="mounts a small disk")
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "small", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file:
-        for piece in (1 << 20, 1 << 12):
-            try:
-                while True:
-                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, piece)
-            except OSError:
-                continue
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as folder:
+        yield folder
 
 
 def asked(number: int) -> Envelope[DataRequested]:
@@ -53,20 +39,21 @@ async def publish_until_refused(bus: Bus) -> None:
         await bus.publish(asked(number))
 
 
-def test_it_goes_on_once_there_is_room(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_goes_on_once_there_is_room(disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def go() -> list[str]:
-        server = NatsServer(small_disk / "bus")
+        server = NatsServer(disk / "bus")
         await server.start()
         bus = Bus(server.connected(Settings()), "test", patience_s=3)
         try:
             await bus.connect()
             await bus.declare_streams()
             await bus.publish(asked(1))
-            fill(small_disk / "ballast")
-            assert not has_room(small_disk)
+            with (disk / "ballast").open("wb") as ballast:
+                fill(ballast.fileno())
+            assert not has_room(disk)
             with pytest.raises(TransientError):
                 await publish_until_refused(bus)
-            (small_disk / "ballast").unlink()
+            (disk / "ballast").unlink()
             patient = Bus(server.connected(Settings()), "patient", patience_s=60)
             await patient.connect()
             try:

@@ -79,7 +79,9 @@ def test_a_damaged_archive_leaves_nothing(lake: Path, tmp_path: Path, harm: str)
     back_up(settings(lake), archive)
     whole = bytearray(archive.read_bytes())
     middle = len(whole) // 2
-    whole[middle] ^= 0xFF
+    # One byte may be another spelling of the same content: its flip is then no damage.
+    for place in range(middle, middle + 16):
+        whole[place] ^= 0xFF
     archive.write_bytes({"cut": bytes(whole[:middle]), "flipped": bytes(whole), "empty": b""}[harm])
     with pytest.raises(InfrastructureError, match="damaged, or no backup"):
         restore(archive, settings(tmp_path / "new" / "lake"))

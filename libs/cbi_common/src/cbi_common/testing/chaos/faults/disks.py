@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from cbi_common.testing.chaos.proxy import Publish
 from cbi_common.testing.chaos.scenario import Fault
 from cbi_common.testing.chaos.stage import Stage
 from cbi_common.testing.chaos.tracing import CALLS, injecting
-
-_PIECES = (1 << 20, 1 << 12)
+from cbi_common.testing.small_disk import fill
 
 
 @asynccontextmanager
@@ -50,12 +48,5 @@ async def full_disk(stage: Stage, fault: Fault, _publish: Publish) -> AsyncItera
     disk = stage.crew.lake if fault.target == "lake" else stage.crew.store
     # Each has a ballast of its own: two may be there at a time.
     with tempfile.NamedTemporaryFile(dir=disk, prefix=".ballast-") as ballast:
-        _fill(ballast.fileno())
+        fill(ballast.fileno())
         yield
-
-
-def _fill(handle: int) -> None:
-    for piece in _PIECES:
-        with suppress(OSError):
-            while True:
-                os.posix_fallocate(handle, os.fstat(handle).st_size, piece)
