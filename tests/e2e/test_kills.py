@@ -85,6 +85,8 @@ def start(folder: Path, lake: Path, report: Path | None = None) -> subprocess.Po
             stdout=said,
             stderr=said,
             env={**clean, "CBI_TRACKING": "off"},  # tracking has tests of its own
+            # A shell starts what stays in its background deaf to Ctrl-C, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
