@@ -117,7 +117,7 @@ def test_a_volatility_is_scored_by_qlike_beside_its_yardstick() -> None:
     assert near.dm_p < 0.01
     assert same.skill == 0.0
     assert near.mape is None
-    assert near.n_effective == pytest.approx((297 * 5 + 21 - 5 + 10) / 21, rel=0.01)
+    assert near.n_effective == pytest.approx((299 * 5 + 21 - 2 * 5) / 21)
 
 
 def test_volatilities_of_one_row_have_a_count_and_nothing_else() -> None:
@@ -130,6 +130,11 @@ def test_volatilities_of_one_row_have_a_count_and_nothing_else() -> None:
     assert (
         volatility_score(sessions, sessions + 21, flat, realised, flat, horizon_sessions=21, step=5).qlike is not None
     )
+
+
+def test_volatilities_of_no_row_are_not_scored() -> None:
+    sessions, flat, nothing = np.arange(2) * 5, np.full(2, 0.05), np.array([np.nan, 0.0])
+    assert volatility_score(sessions, sessions, flat, nothing, flat, horizon_sessions=21, step=5).qlike is None
 
 
 def test_two_rows_are_scored() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cbi_common.core.errors import InfrastructureError, UsageError
@@ -19,6 +19,7 @@ from cbi_common.timeseries.calendar import session_date
 from cbi_common.timeseries.dataset import Dataset
 from cbi_common.training.live_model import loader_of
 from cbi_common.training.served_model import ARTIFACT, Description, ServedModel
+from cbi_common.training.served_model import DESCRIPTION as MODEL_DESCRIPTION
 from promoter.domain.package import DESCRIPTION, LAYOUT, Package, PackagedHorizon, PackagedMember
 
 OWN = ("session", "price")
@@ -228,22 +229,20 @@ class _Loader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._fitted: dict[tuple[str, str, str], _Fitted] = {}
+        self._fitted: dict[tuple[str, bytes, bytes], _Fitted] = {}
 
     def load(self, member: PackagedMember) -> _Loaded:
-        model = loader_of(member.device)(str(self._folder / member.folder))
-        artifact, rows = (
-            (self._folder / member.folder / ARTIFACT).read_bytes(),
-            (self._folder / member.rows).read_bytes(),
-        )
-        key = (member.device, hashlib.sha256(artifact).hexdigest(), hashlib.sha256(rows).hexdigest())
+        place = self._folder / member.folder
+        artifact, rows = (place / ARTIFACT).read_bytes(), (self._folder / member.rows).read_bytes()
+        key = (member.device, artifact, rows)
         if key not in self._fitted:
-            self._fitted[key] = _Fitted(model, _rows(self._folder / member.rows))
-        return _Loaded(member, model.description, self._fitted[key])
+            self._fitted[key] = _Fitted(loader_of(member.device)(str(place)), _rows(rows))
+        description = Description.model_validate_json((place / MODEL_DESCRIPTION).read_bytes())
+        return _Loaded(member, description, self._fitted[key])
 
 
-def _rows(file: Path) -> Dataset:
-    table: Any = pq.read_table(file)
+def _rows(stored: bytes) -> Dataset:
+    table: Any = pq.read_table(pa.BufferReader(stored))
     names = tuple(name for name in table.column_names if name not in OWN)
     sessions = table["session"].to_numpy().astype(np.int64)
     return Dataset(
